@@ -1,0 +1,306 @@
+"""The kinds of component, one protocol each, and what a plugin needs to write one.
+
+A component is a class under `@component` with the methods of its kind. Every method also takes
+the keyword `context=Context()`. See `hookspecs.py` for how a plugin makes one known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from inspect import isfunction
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from causalkit.context import Context
+from causalkit.parameters import component
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from causalkit.types import (
+        Answers,
+        CausalGraph,
+        Dataset,
+        Effects,
+        Embeddings,
+        Estimand,
+        Explanation,
+        Knowledge,
+        Measurement,
+        Outputs,
+        Propensities,
+        Question,
+        Ranking,
+        Scores,
+        StepRecord,
+        Truth,
+        Variables,
+        Verdicts,
+    )
+
+__all__ = [
+    "API",
+    "KINDS",
+    "Context",
+    "DatasetSource",
+    "Declaration",
+    "Discoverer",
+    "Encoder",
+    "Estimator",
+    "Executor",
+    "Explainer",
+    "Kind",
+    "LanguageModel",
+    "Metric",
+    "PropensityModel",
+    "Ranker",
+    "Refuter",
+    "Tracker",
+    "component",
+]
+
+API = 1
+"""The version of the contract between the frame and plugins."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+Level = Literal["item", "segment", "pair"]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A component that a plugin offers; importing one costs nothing.
+
+    Parameters
+    ----------
+    name : how a config selects it (`use: name`); lower case, words joined by hyphens.
+    target : `"package.module:Class"`; imported only when the component is built.
+    summary : one line for `causalkit plugins list`.
+    api : the contract it was written for; one that the frame does not speak is refused by name.
+    """
+
+    name: str
+    target: str
+    summary: str
+    api: int = API
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component: its name, and the protocol that its components keep."""
+
+    name: str
+    protocol: type
+
+    @property
+    def hook(self) -> str:
+        """The name of the hook that declares components of this kind."""
+        return "causalkit_propensities" if self.name == "propensity" else f"causalkit_{self.name}s"
+
+    @property
+    def summary(self) -> str:
+        """One line: what components of this kind do."""
+        return (self.protocol.__doc__ or "").splitlines()[0]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that a component of this kind has."""
+        return tuple(name for name, member in vars(self.protocol).items() if isfunction(member) and name[0] != "_")
+
+
+KINDS: dict[str, Kind] = {}
+"""Every kind, in the order in which a run meets them."""
+
+P = TypeVar("P", bound=type)
+
+
+def _kind(name: str) -> Callable[[P], P]:
+    """Enter a protocol into `KINDS`; fields of that type then hold components of the kind."""
+
+    def enter(protocol: P) -> P:
+        protocol.__kind__ = name
+        KINDS[name] = Kind(name, protocol)
+        return protocol
+
+    return enter
+
+
+@_kind("dataset")
+class DatasetSource(Protocol):
+    """A log: who was shown what, and what happened next."""
+
+    def load(self, *, context: Context = ...) -> Dataset:
+        """Read the log. Raises `DataError` for one that cannot be used."""
+        ...
+
+
+@_kind("encoder")
+class Encoder(Protocol):
+    """Texts, images or histories in, vectors out.
+
+    `input` says which it reads: `"texts"` (a sequence of str), `"images"` (paths) or
+    `"histories"` (each user's past items).
+    """
+
+    def fit(self, inputs: Sequence[Any], *, context: Context = ...) -> Encoder:
+        """Learn what must be learned from training inputs; returns self."""
+        ...
+
+    def encode(self, inputs: Sequence[Any], *, context: Context = ...) -> npt.NDArray[np.float32]:
+        """Vectors, float32 `[len(inputs), d]`, row i for input i."""
+        ...
+
+
+@_kind("discoverer")
+class Discoverer(Protocol):
+    """Variables in, a causal graph out."""
+
+    def discover(
+        self, variables: Variables, knowledge: Knowledge | None = None, *, context: Context = ...
+    ) -> CausalGraph:
+        """The graph over `variables`, never against `knowledge`."""
+        ...
+
+
+@_kind("propensity")
+class PropensityModel(Protocol):
+    """The probability that a row was exposed."""
+
+    def fit(self, dataset: Dataset, *, context: Context = ...) -> PropensityModel:
+        """Learn from the rows of `dataset`; returns self."""
+        ...
+
+    def predict(self, rows: pd.DataFrame, *, context: Context = ...) -> Propensities:
+        """P(exposed) in (0, 1) for each row."""
+        ...
+
+
+@_kind("estimator")
+class Estimator(Protocol):
+    """What exposure causes, at the level it declares: `"item"`, `"segment"` or `"pair"`."""
+
+    __kind__: ClassVar[str] = "estimator"
+    effects_: Effects
+
+    @property
+    def level(self) -> Level:
+        """The level of the effects that it fills."""
+        ...
+
+    def fit(
+        self,
+        dataset: Dataset,
+        estimand: Estimand,
+        embeddings: Embeddings | None = None,
+        *,
+        context: Context = ...,
+    ) -> Estimator:
+        """Estimate; fills `effects_` and returns self."""
+        ...
+
+
+@_kind("refuter")
+class Refuter(Protocol):
+    """Tries to break an estimate; `sort` is `"software-check"` or `"falsification"`."""
+
+    __kind__: ClassVar[str] = "refuter"
+    @property
+    def sort(self) -> Literal["software-check", "falsification"]:
+        """Whether it can only find bugs, or can see confounding."""
+        ...
+
+    def check(
+        self, dataset: Dataset, estimand: Estimand, estimator: Estimator, *, context: Context = ...
+    ) -> Verdicts:
+        """Refit clones of the fitted `estimator` on altered data; a verdict per item."""
+        ...
+
+
+@_kind("ranker")
+class Ranker(Protocol):
+    """Scores users × items; the frame takes the exact top-N."""
+
+    def fit(
+        self,
+        dataset: Dataset,
+        effects: Effects | None = None,
+        embeddings: Embeddings | None = None,
+        *,
+        context: Context = ...,
+    ) -> Ranker:
+        """Learn from training rows; returns self."""
+        ...
+
+    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = ...) -> Scores:
+        """A score for every user × item; NaN means "do not recommend"."""
+        ...
+
+
+@_kind("explainer")
+class Explainer(Protocol):
+    """Says in words what stands behind each recommendation."""
+
+    def explain(self, ranking: Ranking, outputs: Outputs, *, context: Context = ...) -> Explanation:
+        """A text and its facts for each recommendation of `ranking`."""
+        ...
+
+
+@_kind("metric")
+class Metric(Protocol):
+    """Measures a run on held-out rows, or against planted truth.
+
+    `needs` names what it reads: any of `"graph"`, `"effects"`, `"ranking"`, `"scores"`, `"truth"`.
+    """
+
+    __kind__: ClassVar[str] = "metric"
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it reads of a run."""
+        ...
+
+    def measure(
+        self, outputs: Outputs, test: Dataset, truth: Truth | None = None, *, context: Context = ...
+    ) -> Measurement:
+        """The value with its interval and n."""
+        ...
+
+
+@_kind("llm")
+class LanguageModel(Protocol):
+    """Answers questions under a JSON schema."""
+
+    def ask(self, questions: Sequence[Question], schema: dict[str, Any], *, context: Context = ...) -> Answers:
+        """One validated answer per question."""
+        ...
+
+
+@_kind("executor")
+class Executor(Protocol):
+    """Runs a function over parts, here or elsewhere, and returns results in part order."""
+
+    def map(self, function: Callable[[T], R], parts: Iterable[T]) -> Iterable[R]:
+        """Results in the order of `parts`; the first failure is raised."""
+        ...
+
+    def close(self) -> None:
+        """Free workers; safe to call twice."""
+        ...
+
+
+@_kind("tracker")
+class Tracker(Protocol):
+    """Is told what a run does; one that raises never fails the run."""
+
+    def started(self, run: Any) -> None:
+        """The run folder is there; nothing has run yet."""
+        ...
+
+    def step(self, run: Any, record: StepRecord) -> None:
+        """A step ended, well or badly."""
+        ...
+
+    def finished(self, run: Any) -> None:
+        """The run ended; `run.status` says how."""
+        ...

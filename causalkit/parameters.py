@@ -1,0 +1,306 @@
+"""`@component`: one declaration gives constructor, repr, JSON schema, validation and params.
+
+The annotated fields of a class are its parameters. Each may carry a string below it: its help.
+
+>>> from causalkit.components import component
+>>> @component
+... class Shrink:
+...     weight: float = 1.0
+...     "How strongly to shrink."
+>>> Shrink(weight=2)
+Shrink(weight=2.0)
+>>> Shrink().get_params()
+{'weight': 1.0}
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, Union, dataclass_transform, get_args, get_origin
+
+from causalkit.errors import InvalidParameter, NotFitted, Problem, nearest
+
+if typing.TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+__all__ = ["Parametrised", "component", "field_kinds", "json_schema", "parameter_help", "parameter_model"]
+
+C = TypeVar("C", bound=type)
+
+
+class Parametrised:
+    """What `@component` adds to a class: construction, params, repr and the unfitted guard.
+
+    The methods are copied into the class, as `dataclass` does, so its bases stay as written.
+    """
+
+    def __init__(self, **params: Any) -> None:
+        self._assign(params)
+
+    def _assign(self, given: Mapping[str, Any]) -> None:
+        cls = type(self)
+        for name, value in _validated(cls, given).items():
+            setattr(self, name, value)
+        after = getattr(self, "__post_init__", None)
+        if after is not None:
+            after()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.endswith("_") and not name.startswith("_"):
+            raise NotFitted(
+                f"{type(self).__name__}.{name} is not there yet: this component is not fitted",
+                "Call `fit` first.",
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; `deep` adds those of held components as `held__name`."""
+        own = {name: getattr(self, name) for name in parameter_model(type(self)).model_fields}
+        if not deep:
+            return own
+        held = {
+            f"{name}__{inner}": value
+            for name, part in own.items()
+            if hasattr(part, "get_params")
+            for inner, value in part.get_params().items()
+        }
+        return own | held
+
+    def set_params(self, **params: Any) -> Any:
+        """Change parameters (`held__name` reaches into a held component), all validated again.
+
+        Raises
+        ------
+        InvalidParameter : an unknown name or an unfit value; nothing is changed then.
+        """
+        own = {name: value for name, value in params.items() if "__" not in name}
+        deep = {name: value for name, value in params.items() if "__" in name}
+        self._assign(self.get_params(deep=False) | own)
+        for name, value in deep.items():
+            holder, _, inner = name.partition("__")
+            part = getattr(self, holder, None)
+            if not hasattr(part, "set_params"):
+                known = parameter_model(type(self)).model_fields
+                raise InvalidParameter(
+                    type(self).__name__, [Problem(name, f": no component is held there{nearest(holder, known)}")]
+                )
+            part.set_params(**{inner: value})
+        return self
+
+    def __repr__(self) -> str:
+        fields = parameter_model(type(self)).model_fields
+        shown = [
+            f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+            if fields[name].is_required() or not _same(value, fields[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass_transform(kw_only_default=True)
+def component(cls: C) -> C:
+    """Make a class's annotated fields its validated, keyword-only parameters.
+
+    Adds the constructor, `repr`, `get_params` / `set_params` (so `sklearn.clone` works), and a
+    guard that raises `NotFitted` for learned attributes (names ending in `_`) read before `fit`.
+
+    Raises
+    ------
+    TypeError : a learned attribute is annotated in the class body, where it would be a parameter.
+    """
+    learned = [name for name in cls.__dict__.get("__annotations__", {}) if name.endswith("_")]
+    if learned:
+        raise TypeError(f"{cls.__name__}: {', '.join(learned)} ends in '_' and is learned; do not annotate it")
+    frame = sys._getframe(1)
+    cls._declared_at = (frame.f_code.co_filename, frame.f_lineno)
+    for name, member in vars(Parametrised).items():
+        if inspect.isfunction(member) and name not in cls.__dict__:
+            setattr(cls, name, member)
+    cls.__signature__ = _signature(cls)
+    return cls
+
+
+def _signature(cls: type) -> inspect.Signature:
+    """Keyword-only parameters as written, for `help` and editors; resolves no annotation."""
+    parameters: dict[str, inspect.Parameter] = {}
+    for klass in reversed(cls.__mro__):
+        for name, hint in klass.__dict__.get("__annotations__", {}).items():
+            if name.startswith("_") or "ClassVar" in str(hint):
+                continue
+            default = getattr(cls, name, inspect.Parameter.empty)
+            parameters[name] = inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+            )
+    return inspect.Signature(list(parameters.values()))
+
+
+@cache
+def parameter_model(cls: type) -> type[BaseModel]:
+    """The pydantic model of a component class's parameters, help included."""
+    from pydantic import ConfigDict, Field, create_model
+
+    documented = parameter_help(cls)
+    fields: dict[str, Any] = {}
+    for name, hint in _field_hints(cls).items():
+        default = getattr(cls, name, ...)
+        fields[name] = (_as_schema_type(hint), Field(default, description=documented.get(name)))
+    settings = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, validate_default=True, protected_namespaces=()
+    )
+    return create_model(cls.__name__, __config__=settings, **fields)
+
+
+def json_schema(cls: type) -> dict[str, Any]:
+    """JSON Schema of a component class's parameters; held components carry `x-kind`."""
+    schema = parameter_model(cls).model_json_schema()
+    schema["description"] = inspect.getdoc(cls) or ""
+    return schema
+
+
+def field_kinds(cls: type) -> dict[str, str]:
+    """For each field that holds components: the name of their kind."""
+    found = {name: _kind_within(hint) for name, hint in _field_hints(cls).items()}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def _field_hints(cls: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if not name.startswith("_") and get_origin(hint) is not ClassVar and hint is not ClassVar
+    }
+
+
+def _kind_within(hint: Any) -> str:
+    kind = getattr(hint, "__kind__", "") if isinstance(hint, type) else ""
+    if kind:
+        return str(kind)
+    return next((found for arg in get_args(hint) if (found := _kind_within(arg))), "")
+
+
+def _as_schema_type(hint: Any) -> Any:
+    """The hint with each kind's protocol replaced by a type that pydantic can check and describe."""
+    if isinstance(hint, type) and getattr(hint, "__kind__", ""):
+        return _held(hint)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is None or origin is typing.Literal or not _kind_within(hint):
+        return hint
+    inner = tuple(_as_schema_type(arg) for arg in args)
+    if origin in (Union, types.UnionType):
+        return Union[inner]
+    return origin[inner]
+
+
+def _held(protocol: type) -> Any:
+    from pydantic import BeforeValidator, WithJsonSchema
+
+    kind: str = getattr(protocol, "__kind__", "")
+
+    def check(value: Any) -> Any:
+        methods = [name for name, member in vars(protocol).items() if inspect.isfunction(member) and name[0] != "_"]
+        if isinstance(value, type) or not all(callable(getattr(value, name, None)) for name in methods):
+            raise ValueError(f"must be a component of kind {kind!r}, built (in a config: {{use: NAME, params: …}})")
+        return value
+
+    selection = {
+        "x-kind": kind,
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"use": {"type": "string"}, "params": {"type": "object"}}},
+        ],
+    }
+    return Annotated[Any, BeforeValidator(check), WithJsonSchema(selection)]
+
+
+def _validated(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Validated parameters; a value that needed no change keeps its identity (`sklearn.clone` checks)."""
+    from pydantic import ValidationError
+
+    try:
+        model = parameter_model(cls)(**given)
+    except ValidationError as error:
+        raise InvalidParameter(cls.__name__, list(parameter_problems(cls, error))) from None
+    clean = {name: getattr(model, name) for name in type(model).model_fields}
+    return {
+        name: given[name] if name in given and _same(given[name], value) else value
+        for name, value in clean.items()
+    }
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    try:
+        return type(a) is type(b) and bool(a == b)
+    except Exception:  # values such as arrays have no single truth; then they are not the same
+        return False
+
+
+def parameter_problems(cls: type, error: ValidationError) -> typing.Iterator[Problem]:
+    """pydantic's errors as problems a user can act on, keys relative to the parameters."""
+    known = list(parameter_model(cls).model_fields)
+    for found in error.errors(include_url=False):
+        path = ".".join(str(part) for part in found["loc"] if not _is_branch_name(part))
+        if found["type"] == "extra_forbidden":
+            yield Problem(path, f" = {found['input']!r}: no such parameter{nearest(path, known)}")
+        elif found["type"] == "missing":
+            yield Problem(path, ": required, and missing")
+        else:
+            text = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            yield Problem(path, f" = {_short(found['input'])}: {text}")
+
+
+def _is_branch_name(part: Any) -> bool:
+    """Whether pydantic put a union branch (`function-before[check(), any]`) into the location."""
+    return isinstance(part, str) and ("[" in part or part in ("int", "str", "float", "bool"))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+@cache
+def parameter_help(cls: type) -> dict[str, str]:
+    """Each field's help: the string literal below it, read from the source (also in a notebook)."""
+    documented: dict[str, str] = {}
+    for klass in reversed(cls.__mro__):
+        place = klass.__dict__.get("_declared_at")
+        if place:
+            documented |= _help_in_source(klass.__name__, *place)
+    return documented
+
+
+def _help_in_source(name: str, filename: str, lineno: int) -> dict[str, str]:
+    source = "".join(linecache.getlines(filename))
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == name and _spans(node, lineno):
+            return _strings_below_fields(node)
+    return {}
+
+
+def _spans(node: ast.ClassDef, lineno: int) -> bool:
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return first <= lineno <= (node.end_lineno or node.lineno)
+
+
+def _strings_below_fields(node: ast.ClassDef) -> dict[str, str]:
+    found = {}
+    for field, below in zip(node.body, node.body[1:], strict=False):
+        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if is_field and is_text and isinstance(below.value.value, str):  # type: ignore[attr-defined]
+            found[field.target.id] = inspect.cleandoc(below.value.value)  # type: ignore[attr-defined,union-attr]
+    return found

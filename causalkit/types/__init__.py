@@ -1,0 +1,70 @@
+"""What flows between components: frozen dataclasses over numpy and pandas, external ids everywhere."""
+
+from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Table, Truth
+from causalkit.types.effects import (
+    EXCLUDED,
+    ITEM_COLUMNS,
+    STATUSES,
+    EffectFactors,
+    Effects,
+    Pooled,
+    SegmentMap,
+    Status,
+)
+from causalkit.types.embeddings import Embeddings, EmbeddingTable
+from causalkit.types.estimand import Estimand, Target
+from causalkit.types.explanation import Explanation, Receipt
+from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
+from causalkit.types.ranking import RANKING_COLUMNS, Ranking
+from causalkit.types.result import Answers, Measurement, Outputs, Question, RunResult, StepRecord
+from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema
+from causalkit.types.scores import Scores
+from causalkit.types.variables import Knowledge, Variables
+from causalkit.types.verdicts import Verdicts
+
+__all__ = [
+    "COLUMN_KINDS",
+    "EXCLUDED",
+    "ITEM_COLUMNS",
+    "RANKING_COLUMNS",
+    "ROLES",
+    "STATUSES",
+    "Answers",
+    "CausalGraph",
+    "Column",
+    "ColumnKind",
+    "Dataset",
+    "Derivation",
+    "Edge",
+    "EffectFactors",
+    "Effects",
+    "EmbeddingTable",
+    "Embeddings",
+    "Estimand",
+    "Evidence",
+    "Explanation",
+    "Knowledge",
+    "Mark",
+    "Measurement",
+    "Outputs",
+    "PairTruth",
+    "Pooled",
+    "Propensities",
+    "Question",
+    "Ranking",
+    "Receipt",
+    "Role",
+    "RunResult",
+    "Schema",
+    "Scores",
+    "SegmentMap",
+    "Separation",
+    "Split",
+    "Status",
+    "StepRecord",
+    "Table",
+    "Target",
+    "Truth",
+    "Variables",
+    "Verdicts",
+]

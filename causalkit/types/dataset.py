@@ -1,0 +1,225 @@
+"""A log: rows of who was shown what and what happened, the items, the users, and the schema."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.errors import DataError, nearest
+from causalkit.types.graph import CausalGraph
+from causalkit.types.schema import Column, Schema
+
+__all__ = ["Dataset", "PairTruth", "Propensities", "Split", "Table", "Truth"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that are read whole or by parts.
+
+    In memory here; a table on disk keeps the same methods.
+    """
+
+    data: pd.DataFrame
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return tuple(str(name) for name in self.data.columns)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The rows in memory; with `columns`, those only.
+
+        Raises
+        ------
+        DataError : a column that is not there, with the nearest name that is.
+        """
+        if columns is None:
+            return self.data
+        for name in columns:
+            if name not in self.data.columns:
+                raise DataError(
+                    f"the log has no column {name!r}{nearest(name, self.columns)}", f"It has {list(self.columns)}."
+                )
+        return self.data[list(columns)]
+
+    def parts(self, columns: Sequence[str] | None = None, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
+        """The rows in order, at most `rows` at a time."""
+        data = self.frame(columns)
+        for start in range(0, max(len(data), 1), rows):
+            yield data.iloc[start : start + rows]
+
+    def only(self, column: str, values: Sequence[Any]) -> Table:
+        """The rows in which `column` is one of `values`."""
+        return Table(self.data[self.frame([column])[column].isin(list(values))])
+
+    def with_columns(self, **columns: npt.ArrayLike) -> Table:
+        """The table with columns added or replaced."""
+        return Table(self.data.assign(**columns))
+
+    def fingerprint(self) -> str:
+        """A hash of the contents, the same for the same values in the same order."""
+        digest = hashlib.sha256(repr(list(self.data.dtypes.astype(str).items())).encode())
+        for name in self.data.columns:
+            digest.update(str(name).encode())
+            hashed = pd.util.hash_pandas_object(self.data[name], index=False, categorize=True)
+            digest.update(hashed.to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PairTruth:
+    """Planted effects of every user × item: `values[i, j]` is user i's effect of item j."""
+
+    users: pd.Index
+    items: pd.Index
+    values: npt.NDArray[np.float32]
+
+    def at(self, users: Sequence[Any], items: Sequence[Any]) -> npt.NDArray[np.float32]:
+        """Effects of `users` × `items`; NaN where one is unknown."""
+        rows, columns = self.users.get_indexer(pd.Index(users)), self.items.get_indexer(pd.Index(items))
+        found = self.values[np.ix_(rows, columns)].copy()
+        found[rows < 0, :] = np.nan
+        found[:, columns < 0] = np.nan
+        return found
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was planted in a simulated log; metrics may score against it, fitting never sees it.
+
+    `item` is indexed by item; `segment` by (item, segment); effects in outcome units per row unit.
+    """
+
+    graph: CausalGraph | None = None
+    item: pd.Series[float] | None = None
+    segment: pd.Series[float] | None = None
+    pair: PairTruth | None = None
+
+
+@dataclass(frozen=True)
+class Propensities:
+    """P(exposed) per row, in (0, 1), and how it was had: logged, or estimated by what."""
+
+    values: npt.NDArray[np.float64]
+    how: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows are for what: the values of one column, by part.
+
+    Parameters
+    ----------
+    rule : in words, for the report.
+    column : the column whose values decide (a period, or a fold that preparation added).
+    parts : part name → values of `column`. The frame's parts are `discover`, `training`,
+        `validation`, `test` and `transport` (later rows, a check that is never tuned on).
+    """
+
+    rule: str
+    column: str
+    parts: Mapping[str, tuple[Any, ...]]
+
+    def values(self, *names: str) -> tuple[Any, ...]:
+        """The column's values of some parts together."""
+        return tuple(value for name in names for value in self.parts.get(name, ()))
+
+    def take(self, dataset: Dataset, *names: str) -> Dataset:
+        """The rows of some parts; items and users stay whole."""
+        return replace(dataset, interactions=dataset.interactions.only(self.column, self.values(*names)))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A log and what is known about its columns, items and users.
+
+    Parameters
+    ----------
+    interactions : a row for a user or segment, an item, treatment 0/1 and outcome; `weight` is a
+        frequency. Item, user and segment columns are pandas categoricals of external ids.
+    schema : what each column is.
+    items : item attributes, indexed by item id; every item of the log is in it.
+    users : user attributes, indexed by user id; with a `segment` column where rows are segments.
+    pair_segment : user, item, segment: where a user belongs, for one item, to another segment than
+        the one in `users` (such as "bought it before"). Rows of interactions know segments only.
+    truth : what was planted, in a simulated log.
+    name : for reports.
+    """
+
+    interactions: Table
+    schema: Schema
+    items: pd.DataFrame
+    users: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pair_segment: pd.DataFrame | None = None
+    truth: Truth | None = None
+    name: str = "log"
+
+    @cached_property
+    def item(self) -> str:
+        """Name of the item column."""
+        return self.schema.need("item", "a dataset")
+
+    @cached_property
+    def treatment(self) -> str:
+        """Name of the treatment column (0/1)."""
+        return self.schema.need("treatment", "a causal step")
+
+    @cached_property
+    def outcome(self) -> str:
+        """Name of the outcome column."""
+        return self.schema.need("outcome", "a causal step")
+
+    @cached_property
+    def weight(self) -> str | None:
+        """Name of the frequency-weight column, or None: each row counts once."""
+        return self.schema.find("weight")
+
+    @cached_property
+    def period(self) -> str | None:
+        """Name of the column that orders rows in time, or None."""
+        return self.schema.find("time")
+
+    @cached_property
+    def segment(self) -> str | None:
+        """Name of the segment column, or None."""
+        return self.schema.find("segment")
+
+    @cached_property
+    def user(self) -> str | None:
+        """Name of the user column, or None where rows are segments."""
+        return self.schema.find("user")
+
+    def weights(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Each row's frequency weight; ones where the log has none."""
+        return np.ones(len(rows)) if self.weight is None else rows[self.weight].to_numpy(np.float64)
+
+    def with_columns(self, columns: Sequence[Column], **values: npt.ArrayLike) -> Dataset:
+        """The dataset with columns added to rows and schema."""
+        return replace(
+            self, interactions=self.interactions.with_columns(**values), schema=self.schema.with_columns(columns)
+        )
+
+    def item_texts(self) -> pd.Series[str]:
+        """One text per item: the text columns of `items` that the schema names, joined; else its id."""
+        named = [c.name for c in self.schema.columns if c.kind == "text" and c.name in self.items.columns]
+        if not named:
+            return pd.Series(self.items.index.astype(str), index=self.items.index)
+        parts = self.items[named].astype("string").fillna("")
+        return parts.agg(" ".join, axis=1).str.strip() if len(named) > 1 else parts[named[0]].str.strip()
+
+    def fingerprint(self) -> str:
+        """A hash of rows, items, users and schema."""
+        digest = hashlib.sha256(repr(self.schema).encode())
+        for part in (self.interactions, Table(self.items.reset_index()), Table(self.users.reset_index())):
+            digest.update(part.fingerprint().encode())
+        return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""What showing each item causes: for the item, its segments, and pairs of user and item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["EXCLUDED", "ITEM_COLUMNS", "STATUSES", "EffectFactors", "Effects", "Pooled", "SegmentMap", "Status"]
+
+Status = Literal[
+    "not-identified",
+    "no-path",
+    "too-few-clusters",
+    "no-overlap",
+    "refuted",
+    "sensitive",
+    "predicted",
+    "estimated",
+]
+STATUSES: tuple[str, ...] = get_args(Status)
+"""In order of precedence: the first that holds is the item's status."""
+EXCLUDED = frozenset(STATUSES[:5])
+"""Statuses that `uplift` leaves out, and counts."""
+
+ITEM_COLUMNS: tuple[str, ...] = (
+    "effect",
+    "stderr",
+    "lower",
+    "upper",
+    "raw",
+    "raw_stderr",
+    "p",
+    "q",
+    "treated",
+    "control",
+    "ess",
+    "baseline",
+    "e_value",
+    "status",
+    "reason",
+)
+SEGMENT_COLUMNS = ("item", "segment", "effect", "stderr", "lower", "upper", "raw", "raw_stderr")
+PAIR_COLUMNS = ("user", "item", "effect", "stderr")
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The average over items, with its 95 % interval, and over how many items and units."""
+
+    effect: float
+    stderr: float
+    lower: float
+    upper: float
+    baseline: float
+    items: int
+    units: int
+    how: str
+
+
+@dataclass(frozen=True)
+class EffectFactors:
+    """Vectors whose inner product is the effect: `user_vectors @ item_vectors.T`."""
+
+    users: pd.Index
+    user_vectors: npt.NDArray[np.float32]
+    items: pd.Index
+    item_vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SegmentMap:
+    """Which segment a user is in: in general, and for some items in particular.
+
+    Parameters
+    ----------
+    of_user : segment by user.
+    of_pair : columns `user`, `item`, `segment`; overrides `of_user` for those pairs.
+    """
+
+    of_user: pd.Series[str] = field(default_factory=lambda: pd.Series(dtype=str))
+    of_pair: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["user", "item", "segment"]))
+
+    def matrix(self, users: Sequence[Any], items: Sequence[Any]) -> tuple[npt.NDArray[np.int32], pd.Index]:
+        """Codes `[users, items]` into the returned index of segments; -1 where unknown."""
+        names = pd.Index(sorted({*self.of_user.dropna(), *self.of_pair["segment"]}), dtype=object)
+        general = names.get_indexer(self.of_user.reindex(pd.Index(users)).astype(object))
+        codes = np.repeat(general.astype(np.int32)[:, None], len(items), axis=1)
+        if len(self.of_pair):
+            rows = pd.Index(users).get_indexer(pd.Index(self.of_pair["user"]))
+            columns = pd.Index(items).get_indexer(pd.Index(self.of_pair["item"]))
+            known = (rows >= 0) & (columns >= 0)
+            segments = names.get_indexer(self.of_pair["segment"].astype(object))
+            codes[rows[known], columns[known]] = segments[known]
+        return codes, names
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effects in outcome units per row unit (a fraction; reports show it × 100).
+
+    Parameters
+    ----------
+    item : indexed by item, columns `ITEM_COLUMNS`. `effect`, `stderr`, `lower`, `upper` (95 %) are
+        after sharing strength; `raw`, `raw_stderr`, `p` (two-sided), `q` (Benjamini–Hochberg over
+        items with a raw estimate) before it; `treated`, `control`, `ess` count assignment units;
+        `baseline` is the outcome where unexposed.
+    segment : columns `SEGMENT_COLUMNS`, or empty.
+    pair : columns `PAIR_COLUMNS`, or empty.
+    segments : who is in which segment, so that `predict` works for a user.
+    factors : vectors whose inner product is the pair effect, where a method has them.
+    pooled : the average over items, where the method gives one.
+    assumptions : under which the numbers may be read, in words.
+    """
+
+    item: pd.DataFrame
+    segment: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SEGMENT_COLUMNS)))
+    pair: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PAIR_COLUMNS)))
+    segments: SegmentMap = field(default_factory=SegmentMap)
+    factors: EffectFactors | None = None
+    pooled: Pooled | None = None
+    assumptions: tuple[str, ...] = ()
+
+    def matrix(
+        self, users: Sequence[Any], items: Sequence[Any]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """Effect, stderr and level (0 item, 1 segment, 2 pair), each `[users, items]`.
+
+        Falls back from pair to segment to item; NaN where none is known.
+        """
+        table = self.item.reindex(pd.Index(items))
+        shape = (len(users), len(items))
+        effect = np.broadcast_to(table["effect"].to_numpy(float), shape).copy()
+        stderr = np.broadcast_to(table["stderr"].to_numpy(float), shape).copy()
+        level = np.zeros(shape, np.int8)
+        self._lay_segments(users, items, effect, stderr, level)
+        self._lay_pairs(users, items, effect, stderr, level)
+        return effect, stderr, level
+
+    def predict(self, users: Sequence[Any], items: Sequence[Any]) -> pd.DataFrame:
+        """Effect and stderr of each `users[i]`, `items[i]`, and the `level` it was found at.
+
+        Returns columns `user`, `item`, `effect`, `stderr`, `level` (`pair`, `segment` or `item`).
+        """
+        all_users, user_at = np.unique(np.asarray(users, object).astype(str), return_inverse=True)
+        first_user = {str(u): u for u in users}
+        wanted = [first_user[u] for u in all_users]
+        all_items = list(dict.fromkeys(items))
+        item_at = pd.Index(all_items).get_indexer(pd.Index(items))
+        effect, stderr, level = self.matrix(wanted, all_items)
+        names = np.array(["item", "segment", "pair"])
+        return pd.DataFrame(
+            {
+                "user": list(users),
+                "item": list(items),
+                "effect": effect[user_at, item_at],
+                "stderr": stderr[user_at, item_at],
+                "level": names[level[user_at, item_at]],
+            }
+        )
+
+    def _lay_segments(self, users: Sequence[Any], items: Sequence[Any], effect: Any, stderr: Any, level: Any) -> None:
+        if not len(self.segment) or not (len(self.segments.of_user) or len(self.segments.of_pair)):
+            return
+        codes, names = self.segments.matrix(users, items)
+        by_item = pd.Index(items).get_indexer(pd.Index(self.segment["item"]))
+        by_segment = names.get_indexer(self.segment["segment"].astype(object))
+        known = (by_item >= 0) & (by_segment >= 0)
+        values = np.full((len(names), len(items), 2), np.nan)
+        values[by_segment[known], by_item[known], 0] = self.segment["effect"].to_numpy(float)[known]
+        values[by_segment[known], by_item[known], 1] = self.segment["stderr"].to_numpy(float)[known]
+        if not len(names):
+            return
+        found = values[np.maximum(codes, 0), np.arange(len(items))[None, :]]
+        use = (codes >= 0) & np.isfinite(found[..., 0])
+        effect[use], stderr[use], level[use] = found[use, 0], found[use, 1], 1
+
+    def _lay_pairs(self, users: Sequence[Any], items: Sequence[Any], effect: Any, stderr: Any, level: Any) -> None:
+        if self.factors is not None:
+            rows, columns = self.factors.users.get_indexer(pd.Index(users)), self.factors.items.get_indexer(pd.Index(items))
+            found = self.factors.user_vectors[rows].astype(float) @ self.factors.item_vectors[columns].T.astype(float)
+            use = (rows >= 0)[:, None] & (columns >= 0)[None, :]
+            effect[use], level[use] = found[use], 2
+        if len(self.pair):
+            rows = pd.Index(users).get_indexer(pd.Index(self.pair["user"]))
+            columns = pd.Index(items).get_indexer(pd.Index(self.pair["item"]))
+            known = (rows >= 0) & (columns >= 0)
+            effect[rows[known], columns[known]] = self.pair["effect"].to_numpy(float)[known]
+            stderr[rows[known], columns[known]] = self.pair["stderr"].to_numpy(float)[known]
+            level[rows[known], columns[known]] = 2

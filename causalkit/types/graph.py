@@ -1,0 +1,173 @@
+"""A causal graph whose edges carry a mark, a confidence and their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from causalkit.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["CausalGraph", "Edge", "Evidence", "Mark", "Separation"]
+
+Mark = Literal["->", "--", "<->", "o->", "o-o"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why an edge is there: from `data`, an `llm`, or `knowledge`, and what it said."""
+
+    source: Literal["data", "llm", "knowledge"]
+    detail: str = ""
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`source mark target`, with a confidence in [0, 1] and the evidence for it."""
+
+    source: str
+    target: str
+    mark: Mark = "->"
+    confidence: float = 1.0
+    evidence: tuple[Evidence, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.mark} {self.target}"
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Two nodes found independent given `given`, with the p-value of that test."""
+
+    a: str
+    b: str
+    given: tuple[str, ...]
+    p_value: float
+
+
+@dataclass(frozen=True)
+class CausalGraph:
+    """Named nodes and typed edges; at most one edge between two nodes.
+
+    Parameters
+    ----------
+    nodes : names, in order.
+    edges : edges between them.
+    separations : for pairs without an edge, what separated them, where a discoverer tested it.
+    notes : what a reader must know (tests capped, variables left out …).
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[Edge, ...] = ()
+    separations: tuple[Separation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[frozenset[str]] = set()
+        for edge in self.edges:
+            for name in (edge.source, edge.target):
+                if name not in self.nodes:
+                    raise DataError(f"edge {edge} names {name!r}, which is no node{nearest(name, self.nodes)}")
+            pair = frozenset((edge.source, edge.target))
+            if len(pair) == 1 or pair in seen:
+                raise DataError(f"edge {edge} is doubled or joins a node to itself")
+            if not 0 <= edge.confidence <= 1:
+                raise DataError(f"edge {edge} has confidence {edge.confidence}, outside [0, 1]")
+            seen.add(pair)
+
+    def __iter__(self) -> Iterator[Edge]:
+        return iter(self.edges)
+
+    def edge(self, a: str, b: str) -> Edge | None:
+        """The edge between two nodes, whichever way it was written, or None."""
+        return next((e for e in self.edges if {e.source, e.target} == {a, b}), None)
+
+    def directed(self) -> nx.DiGraph[str]:
+        """The `->` edges as a networkx graph; other edges are left out."""
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from((e.source, e.target) for e in self.edges if e.mark == "->")
+        return graph
+
+    def undirected(self) -> tuple[Edge, ...]:
+        """Edges whose direction is not known (`--`, `o-o`)."""
+        return tuple(e for e in self.edges if e.mark in ("--", "o-o"))
+
+    def with_edges(self, edges: Iterable[Edge]) -> CausalGraph:
+        """The graph with other edges."""
+        return CausalGraph(self.nodes, tuple(edges), self.separations, self.notes)
+
+    def to_networkx(self) -> nx.DiGraph[str]:
+        """Every edge as `source → target` with attributes `mark` and `confidence`."""
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.nodes)
+        for e in self.edges:
+            graph.add_edge(e.source, e.target, mark=e.mark, confidence=float(e.confidence))
+        return graph
+
+    @classmethod
+    def from_networkx(cls, graph: nx.DiGraph[str]) -> CausalGraph:
+        """The inverse of `to_networkx`; edges without a mark are `->`."""
+        edges = (
+            Edge(str(a), str(b), data.get("mark", "->"), float(data.get("confidence", 1.0)))
+            for a, b, data in graph.edges(data=True)
+        )
+        return cls(tuple(str(n) for n in graph.nodes), tuple(edges))
+
+    def to_adjacency(self) -> npt.NDArray[np.int8]:
+        """`[n, n]`: row i, column j is 1 where `i -> j`; an undirected edge is 1 both ways."""
+        place = {name: i for i, name in enumerate(self.nodes)}
+        matrix = np.zeros((len(self.nodes), len(self.nodes)), np.int8)
+        for e in self.edges:
+            matrix[place[e.source], place[e.target]] = 1
+            if e.mark in ("--", "o-o", "<->"):
+                matrix[place[e.target], place[e.source]] = 1
+        return matrix
+
+    @classmethod
+    def from_adjacency(cls, nodes: Sequence[str], matrix: npt.ArrayLike) -> CausalGraph:
+        """From `[n, n]` where row i, column j nonzero means `i -> j`; both ways means `i -- j`."""
+        m = np.asarray(matrix) != 0
+        edges = []
+        for i, j in zip(*np.nonzero(m), strict=True):
+            if m[j, i] and i < j:
+                edges.append(Edge(nodes[i], nodes[j], "--"))
+            elif not m[j, i]:
+                edges.append(Edge(nodes[i], nodes[j], "->"))
+        return cls(tuple(nodes), tuple(edges))
+
+    def to_gml(self) -> str:
+        """GML text, as networkx writes it."""
+        import networkx as nx
+
+        return "\n".join(nx.generate_gml(self.to_networkx()))
+
+    @classmethod
+    def from_gml(cls, text: str) -> CausalGraph:
+        """Read what `to_gml` wrote."""
+        import networkx as nx
+
+        return cls.from_networkx(nx.parse_gml(text))
+
+    def to_dot(self) -> str:
+        """Graphviz DOT text; undirected edges have `dir=none`."""
+        arrows = {"->": "forward", "--": "none", "<->": "both", "o->": "forward", "o-o": "none"}
+        lines = [f"  {_quoted(n)};" for n in self.nodes]
+        lines += [f"  {_quoted(e.source)} -> {_quoted(e.target)} [dir={arrows[e.mark]}];" for e in self.edges]
+        return "digraph {\n" + "\n".join(lines) + "\n}\n"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,122 @@
+"""The table that discovery sees, and what is known beforehand about its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from causalkit.errors import ConfigError, Problem, nearest
+from causalkit.types.schema import Column
+
+__all__ = ["Knowledge", "Variables"]
+
+
+@dataclass(frozen=True)
+class Variables:
+    """One row per unit; each column with its kind, tier, description and the level at which it varies.
+
+    Parameters
+    ----------
+    table : the values, a row per unit.
+    columns : what each column is, in the order of `table`.
+    levels : column name → the id columns whose combinations fix its value (`("week",)`, `("item",)`,
+        `("item", "week")` …); a missing entry means that every row is its own unit.
+    units : the id columns, one row each as in `table`; needed to count units at a level.
+    treatment, outcome : which columns these are.
+    notes : how the table was made.
+    """
+
+    table: pd.DataFrame
+    columns: tuple[Column, ...]
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    units: pd.DataFrame = field(default_factory=pd.DataFrame)
+    treatment: str = ""
+    outcome: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def units_of(self, name: str) -> int:
+        """How many units column `name` has: distinct combinations of the ids it varies with."""
+        level = self.levels.get(name)
+        if not level or self.units.empty:
+            return len(self.table)
+        return int(self.units[list(level)].drop_duplicates().shape[0])
+
+    def effective_n(self, a: str, b: str) -> int:
+        """Units behind a dependence of two columns: those of the coarser one (a safe, low count)."""
+        return min(self.units_of(a), self.units_of(b))
+
+    def select(self, names: Sequence[str]) -> Variables:
+        """Some of the columns, in the order asked."""
+        return replace(self, table=self.table[list(names)], columns=tuple(self[name] for name in names))
+
+    def knowledge(self) -> Knowledge:
+        """The tiers that the columns declare."""
+        return Knowledge(tiers={c.name: c.tier for c in self.columns if c.tier is not None}, source="schema")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known beforehand: tiers, required and forbidden edges, and who says so.
+
+    A variable never causes one of a lower tier. Edges are (cause, effect) pairs.
+    """
+
+    tiers: Mapping[str, int] = field(default_factory=dict)
+    required: frozenset[tuple[str, str]] = frozenset()
+    forbidden: frozenset[tuple[str, str]] = frozenset()
+    source: str = "knowledge"
+
+    def allows(self, cause: str, effect: str) -> bool:
+        """Whether `cause -> effect` is not ruled out."""
+        if (cause, effect) in self.forbidden or (effect, cause) in self.required:
+            return False
+        before, after = self.tiers.get(cause), self.tiers.get(effect)
+        return before is None or after is None or before <= after
+
+    def merged(self, other: Knowledge) -> Knowledge:
+        """Both together; `other` wins where tiers differ. Raises `ConfigError` on a contradiction."""
+        both = Knowledge(
+            {**self.tiers, **other.tiers},
+            self.required | other.required,
+            self.forbidden | other.forbidden,
+            " + ".join(s for s in dict.fromkeys((self.source, other.source)) if s),
+        )
+        both.check()
+        return both
+
+    def check(self, names: Sequence[str] | None = None) -> None:
+        """Raise `ConfigError` for edges both required and ruled out, cycles, or unknown names."""
+        problems = [
+            Problem(f"{a} -> {b}", ": required, and also ruled out by a tier or a forbidden edge")
+            for a, b in sorted(self.required)
+            if not replace(self, required=self.required - {(a, b)}).allows(a, b)
+        ]
+        if names is not None:
+            mentioned = set(self.tiers) | {n for edge in self.required | self.forbidden for n in edge}
+            problems += [
+                Problem(name, f": no such variable{nearest(name, names)}")
+                for name in sorted(mentioned - set(names))
+            ]
+        if not problems and (cycle := self._cycle()):
+            problems.append(Problem(" -> ".join(cycle), ": required edges form a cycle"))
+        if problems:
+            raise ConfigError("knowledge", problems, f"Its source: {self.source}.")
+
+    def _cycle(self) -> list[str]:
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph(list(self.required))
+        try:
+            return [a for a, _ in nx.find_cycle(graph)]
+        except nx.NetworkXNoCycle:
+            return []

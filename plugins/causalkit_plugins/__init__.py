@@ -1,0 +1,1 @@
+"""The built-in plugin of causalkit: it comes in through the same entry points as a stranger's."""

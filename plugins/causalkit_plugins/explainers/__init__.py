@@ -1,0 +1,1 @@
+"""Built-in explainers, one file each."""

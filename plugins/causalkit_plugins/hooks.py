@@ -1,0 +1,114 @@
+"""What the built-in plugin offers: one declaration per component, nothing imported."""
+
+from __future__ import annotations
+
+from causalkit.components import Declaration
+from causalkit.hookspecs import hookimpl
+
+_HERE = "causalkit_plugins"
+
+
+def _declare(folder: str, *rows: tuple[str, str, str]) -> list[Declaration]:
+    """Declarations from (name, Class, summary); the module is the name with underscores."""
+    return [
+        Declaration(name, f"{_HERE}.{folder}.{name.replace('-', '_')}:{cls}", summary)
+        for name, cls, summary in rows
+    ]
+
+
+@hookimpl
+def causalkit_datasets() -> list[Declaration]:
+    return _declare(
+        "datasets",
+        ("tables", "Tables", "Your own Parquet or CSV files, with a schema in the config."),
+        ("simulated", "Simulated", "A shop with planted graph and effects, and confounded exposure."),
+        ("complete-journey", "CompleteJourney", "A year of grocery mailers and purchases (extra: demo)."),
+    )
+
+
+@hookimpl
+def causalkit_encoders() -> list[Declaration]:
+    return _declare(
+        "encoders",
+        ("lsa", "Lsa", "TF-IDF and truncated SVD (scikit-learn); needs no model."),
+        ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
+        ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
+    )
+
+
+@hookimpl
+def causalkit_discoverers() -> list[Declaration]:
+    return _declare(
+        "discoverers",
+        ("pc", "PC", "PC-stable with batched tests, Gaussian and discrete."),
+        ("knowledge", "KnowledgeGraph", "The graph that tiers, required and forbidden edges say."),
+    )
+
+
+@hookimpl
+def causalkit_estimators() -> list[Declaration]:
+    return _declare(
+        "estimators",
+        ("difference-in-means", "DifferenceInMeans", "Exposed minus unexposed: the naive baseline."),
+        ("panel", "Panel", "Item by period regressions with season, trend and lags; HC3, small-cluster t."),
+        ("shared", "Shared", "Shrinks another estimator's effects towards what text predicts."),
+        ("aipw", "AIPW", "Cross-fitted doubly robust effects, batched over items."),
+        ("t-learner-eb", "TLearnerEB", "Two arms, closed-form empirical-Bayes shrinkage, per pair."),
+        ("dowhy", "DoWhyEstimator", "DoWhy's estimators, guarded; one item at a time."),
+    )
+
+
+@hookimpl
+def causalkit_refuters() -> list[Declaration]:
+    return _declare(
+        "refuters",
+        ("future-exposure", "FutureExposure", "Falsification: exposure that had not happened yet."),
+        ("exposure-elsewhere", "ExposureElsewhere", "Falsification: exposure that the unit could not see."),
+        ("shifted-calendar", "ShiftedCalendar", "Falsification: calendars shifted in time."),
+        ("permutation", "Permutation", "Software check: exposure permuted at random."),
+    )
+
+
+@hookimpl
+def causalkit_rankers() -> list[Declaration]:
+    return _declare(
+        "rankers",
+        ("random", "Random", "A random order: the floor."),
+        ("popularity", "Popularity", "By outcome rate: what would often happen anyway."),
+        ("uplift", "Uplift", "By estimated effect; leaves out what cannot be read."),
+    )
+
+
+@hookimpl
+def causalkit_explainers() -> list[Declaration]:
+    return _declare("explainers", ("receipt", "ReceiptExplainer", "A sentence and its facts per recommendation."))
+
+
+@hookimpl
+def causalkit_metrics() -> list[Declaration]:
+    return _declare(
+        "metrics",
+        ("precision", "Precision", "Share of the top k with an outcome."),
+        ("recall", "Recall", "Share of outcomes found in the top k."),
+        ("f1", "F1", "Harmonic mean of precision and recall at k."),
+        ("ndcg", "NDCG", "Normalised discounted cumulative gain at k."),
+        ("auc", "AUC", "Area under the ROC curve of scores against outcomes."),
+        ("held-out-effect", "HeldOutEffect", "Effect of the top items, estimated afresh on held-out rows."),
+        ("calibration-slope", "CalibrationSlope", "Held-out effect regressed on the claimed one."),
+        ("cp", "CausalPrecision", "Planted effect of the top k (CP@k)."),
+        ("cdcg", "CDCG", "Discounted planted effect of the whole ranking."),
+    )
+
+
+@hookimpl
+def causalkit_executors() -> list[Declaration]:
+    return _declare(
+        "executors",
+        ("serial", "Serial", "In this process, one part after another."),
+        ("process", "Process", "In worker processes of this machine."),
+    )
+
+
+@hookimpl
+def causalkit_trackers() -> list[Declaration]:
+    return _declare("trackers", ("jsonl", "Jsonl", "Events as JSON lines, in a file of your choice."))

@@ -1,0 +1,1 @@
+"""Built-in propensities, one file each."""

@@ -1,0 +1,1 @@
+"""Built-in refuters, one file each."""
