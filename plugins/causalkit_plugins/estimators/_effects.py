@@ -1,0 +1,158 @@
+"""What estimators share: ids to codes, sound rows, and the finished item table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.errors import DataError
+from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
+from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled
+
+Floats = npt.NDArray[np.float64]
+
+
+def codes_of(column: pd.Series[Any], index: pd.Index[Any]) -> npt.NDArray[np.int64]:
+    """Each value's place in `index`, -1 where it is not there; fast for categoricals."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        place = np.append(index.get_indexer(column.cat.categories), -1)
+        return np.asarray(place[column.cat.codes.to_numpy()], np.int64)
+    return np.asarray(index.get_indexer(pd.Index(column)), np.int64)
+
+
+def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
+    """Codes 0 … n-1 of the combinations of columns `names` that occur, and n."""
+    combined = np.zeros(len(rows), np.int64)
+    for name in names:
+        codes, found = pd.factorize(rows[name], sort=False)
+        combined = pd.factorize(combined * (len(found) + 1) + (codes + 1), sort=False)[0].astype(np.int64)
+    return combined, int(combined.max(initial=-1)) + 1
+
+
+def needed_columns(dataset: Dataset, estimand: Estimand, *more: str | None) -> list[str]:
+    """Columns of the log that an estimator reads: item, treatment, outcome, weight, `only`, and `more`."""
+    only = estimand.only[0] if estimand.only else None
+    names = [dataset.item, estimand.treatment, estimand.outcome, dataset.weight, only, *more]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def sound_rows(rows: pd.DataFrame, dataset: Dataset, estimand: Estimand) -> pd.DataFrame:
+    """The rows of the estimand's population with a positive weight, once they have been checked.
+
+    Raises
+    ------
+    DataError : a treatment that is not 0/1, a missing or infinite number, or a negative weight.
+    """
+    if estimand.only is not None:
+        rows = rows[rows[estimand.only[0]] == estimand.only[1]]
+    numbers = [estimand.treatment, estimand.outcome, *([dataset.weight] if dataset.weight else [])]
+    for name in numbers:
+        _check_number(rows[name], name)
+    if not rows[estimand.treatment].isin((0, 1)).all():
+        odd = rows[estimand.treatment][~rows[estimand.treatment].isin((0, 1))].iloc[0]
+        raise DataError(f"treatment {estimand.treatment!r} must be 0 or 1, got {odd!r}", "Recode the column.")
+    if dataset.weight is None:
+        return rows
+    if (rows[dataset.weight] < 0).any():
+        raise DataError(f"weight {dataset.weight!r} is negative in some rows", "Weights are frequencies.")
+    return rows[rows[dataset.weight] > 0]
+
+
+def _check_number(column: pd.Series[Any], name: str) -> None:
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        raise DataError(f"column {name!r} must hold numbers, got {column.dtype}", "Recode the column.")
+    wrong = int((~np.isfinite(column.to_numpy(float, na_value=np.nan))).sum())
+    if wrong:
+        raise DataError(
+            f"column {name!r} is missing or infinite in {wrong} of {len(column)} rows",
+            "Drop or fill those rows first (`clean:` in a config).",
+        )
+
+
+def item_table(
+    items: pd.Index[Any],
+    *,
+    raw: npt.ArrayLike,
+    raw_stderr: npt.ArrayLike,
+    treated: npt.ArrayLike,
+    control: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    df: npt.ArrayLike = np.inf,
+    ess: npt.ArrayLike = np.nan,
+    effect: npt.ArrayLike | None = None,
+    stderr: npt.ArrayLike | None = None,
+    effect_df: npt.ArrayLike | None = None,
+    reason: npt.ArrayLike = "",
+) -> pd.DataFrame:
+    """A table with all `ITEM_COLUMNS`, sorted by item; `status` is left to the frame.
+
+    Parameters
+    ----------
+    items : ids, `[items]`; every other argument is of that length, or a scalar.
+    raw, raw_stderr : before sharing strength; a NaN in either makes both NaN.
+    treated, control, ess : in assignment units.
+    baseline : the outcome where unexposed.
+    df : degrees of freedom of raw estimates; of `p`, and of intervals where nothing was shared.
+    effect, stderr : after sharing strength; the raw ones when absent.
+    effect_df : degrees of freedom of their intervals (normal when absent).
+    reason : facts about an item in words, such as why it has no estimate.
+    """
+    raw, raw_stderr = _both(raw, raw_stderr)
+    if effect is None or stderr is None:
+        effect, stderr, effect_df = raw, raw_stderr, df if effect_df is None else effect_df
+    effect, stderr = _both(effect, stderr)
+    lower, upper = t_interval(effect, stderr, np.inf if effect_df is None else effect_df)
+    p = two_sided_p(raw, raw_stderr, df)
+    columns = {
+        "effect": effect,
+        "stderr": stderr,
+        "lower": lower,
+        "upper": upper,
+        "raw": raw,
+        "raw_stderr": raw_stderr,
+        "p": p,
+        "q": benjamini_hochberg(p),
+        "treated": treated,
+        "control": control,
+        "ess": ess,
+        "baseline": baseline,
+        "e_value": e_value(effect, baseline),
+        "status": "",
+        "reason": np.asarray(reason, object),
+    }
+    table = pd.DataFrame({name: columns[name] for name in ITEM_COLUMNS}, index=items.rename("item"))
+    return table.iloc[_sorted(items)]
+
+
+def _both(estimate: npt.ArrayLike, stderr: npt.ArrayLike) -> tuple[Floats, Floats]:
+    estimate, stderr = np.broadcast_arrays(np.asarray(estimate, float), np.asarray(stderr, float))
+    known = np.isfinite(estimate) & np.isfinite(stderr)
+    return np.where(known, estimate, np.nan), np.where(known, stderr, np.nan)
+
+
+def _sorted(items: pd.Index[Any]) -> npt.NDArray[np.intp]:
+    try:
+        return np.asarray(items.argsort(), np.intp)
+    except TypeError:  # ids of mixed type have no order of their own
+        return np.asarray(items.astype(str).argsort(), np.intp)
+
+
+def pooled_of(
+    effect: float, stderr: float, *, baseline: float, items: int, units: int, how: str, df: float = np.inf
+) -> Pooled:
+    """`Pooled` with its 95 % interval."""
+    lower, upper = t_interval(effect, stderr, df)
+    return Pooled(float(effect), float(stderr), float(lower), float(upper), float(baseline), items, units, how)
+
+
+def plain_reason(treated: npt.NDArray[Any], control: npt.NDArray[Any], unit: str) -> npt.NDArray[np.object_]:
+    """Why an item has no contrast, from its counts of units: words, or ''."""
+    reasons = np.full(len(treated), "", object)
+    reasons[treated <= 0] = f"no exposed {unit}"
+    reasons[control <= 0] = f"no unexposed {unit}"
+    reasons[(treated <= 0) & (control <= 0)] = "no rows"
+    return reasons
