@@ -4,6 +4,7 @@ from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Tab
 from causalkit.types.effects import (
     EXCLUDED,
     ITEM_COLUMNS,
+    LADDER_COLUMNS,
     STATUSES,
     EffectFactors,
     Effects,
@@ -17,7 +18,7 @@ from causalkit.types.explanation import Explanation, Receipt
 from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
 from causalkit.types.result import Answers, Measurement, Outputs, Question, RunResult, StepRecord
-from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema
+from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
 from causalkit.types.variables import Knowledge, Variables
 from causalkit.types.verdicts import Verdicts
@@ -26,6 +27,7 @@ __all__ = [
     "COLUMN_KINDS",
     "EXCLUDED",
     "ITEM_COLUMNS",
+    "LADDER_COLUMNS",
     "RANKING_COLUMNS",
     "ROLES",
     "STATUSES",
@@ -67,4 +69,5 @@ __all__ = [
     "Truth",
     "Variables",
     "Verdicts",
+    "Words",
 ]

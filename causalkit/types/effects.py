@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["EXCLUDED", "ITEM_COLUMNS", "STATUSES", "EffectFactors", "Effects", "Pooled", "SegmentMap", "Status"]
+__all__ = ["EXCLUDED", "ITEM_COLUMNS", "LADDER_COLUMNS", "STATUSES", "EffectFactors", "Effects", "Pooled", "SegmentMap", "Status"]
 
 Status = Literal[
     "not-identified",
@@ -46,6 +46,7 @@ ITEM_COLUMNS: tuple[str, ...] = (
 )
 SEGMENT_COLUMNS = ("item", "segment", "effect", "stderr", "lower", "upper", "raw", "raw_stderr")
 PAIR_COLUMNS = ("user", "item", "effect", "stderr")
+LADDER_COLUMNS = ("specification", "population", "effect", "stderr", "lower", "upper", "baseline")
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Effects:
     segments : who is in which segment, so that `predict` works for a user.
     factors : vectors whose inner product is the pair effect, where a method has them.
     pooled : the average over items, where the method gives one.
+    ladder : pooled effects step by step, from naive to the one reported, and of treatment arms;
+        columns `LADDER_COLUMNS`.
     assumptions : under which the numbers may be read, in words.
     """
 
@@ -123,6 +126,7 @@ class Effects:
     segments: SegmentMap = field(default_factory=SegmentMap)
     factors: EffectFactors | None = None
     pooled: Pooled | None = None
+    ladder: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LADDER_COLUMNS)))
     assumptions: tuple[str, ...] = ()
 
     def matrix(

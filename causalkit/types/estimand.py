@@ -26,6 +26,7 @@ class Estimand:
     identified : whether an observed adjustment set or a declared instrument exists.
     reason : why, or why not.
     population : which rows, in words; `only` restricts them: (column, value) that must hold.
+    arms : a bundle column to cross with the treatment (treatment only, column only, both), or empty.
     name : `primary`, or the secondary estimand's name.
     warnings : what an untrusted graph says against adjusting.
     """
@@ -43,6 +44,7 @@ class Estimand:
     no_path: bool = False
     population: str = "all rows"
     only: tuple[str, object] | None = None
+    arms: str = ""
     name: str = "primary"
     warnings: tuple[str, ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()

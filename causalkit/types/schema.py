@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from causalkit.errors import DataError, nearest
 
-__all__ = ["COLUMN_KINDS", "ROLES", "Column", "ColumnKind", "Derivation", "Role", "Schema"]
+__all__ = ["COLUMN_KINDS", "ROLES", "Column", "ColumnKind", "Derivation", "Role", "Schema", "Words"]
 
 Role = Literal[
     "user",
@@ -86,6 +86,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a reader calls things, for receipts and reports.
+
+    "When ITEM was {exposed}{bundle}, about X more of 100 {units} {outcome} it that {period} …"
+    """
+
+    units: str = "users"
+    period: str = "period"
+    exposed: str = "shown"
+    outcome: str = "responded to"
+    bundle: str = ""
+    exposure: str = "exposure"
+    everyone: str = "This is the effect of showing it to everyone"
+
+
+@dataclass(frozen=True)
 class Schema:
     """Every column's meaning, and the assignment unit: the level at which treatment was decided.
 
@@ -95,11 +111,13 @@ class Schema:
     assignment : column names whose combinations are the units of assignment, such as
         `("item", "week")`; empty means "assumes independent rows".
     tier_names : words for the tiers, for the report.
+    words : what a reader calls exposure, outcome and units.
     """
 
     columns: tuple[Column, ...]
     assignment: tuple[str, ...] = ()
     tier_names: Mapping[int, str] = field(default_factory=dict)
+    words: Words = Words()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
