@@ -1,0 +1,142 @@
+"""Types to files and back: JSON for structure, Parquet for tables, safetensors for arrays; no pickle.
+
+A frozen dataclass of `causalkit.types` becomes a JSON object `{"$type": name, …}`; tables, series,
+indexes and arrays inside it become files beside it, named by their place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from causalkit import types
+from causalkit.errors import StoreError
+
+__all__ = ["load", "save"]
+
+Write = Callable[[Path, Callable[[Path], None]], None]
+_STRUCTURE = "object.json"
+
+
+def save(value: Any, folder: Path, write: Write) -> None:
+    """Write `value` into `folder`; `write(path, writer)` does each file atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = _Saver(folder, write).tree(value, "")
+    text = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False)
+    write(folder / _STRUCTURE, lambda path: _write_text(path, text))
+
+
+def load(folder: Path) -> Any:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    StoreError : a file is missing, cut short, or of an unknown type.
+    """
+    try:
+        tree = json.loads((folder / _STRUCTURE).read_text(encoding="utf-8"))
+        return _read(tree, folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{folder} cannot be read: {type(error).__name__}: {error}", "Run again; the rest of the run stands."
+        ) from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Saver:
+    folder: Path
+    write: Write
+
+    def tree(self, value: Any, place: str) -> Any:
+        if value is None or isinstance(value, str | bool | int) and not isinstance(value, np.generic):
+            return value
+        if isinstance(value, np.generic):
+            return self.tree(value.item(), place)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else {"$float": repr(value)}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._dataclass(value, place)
+        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+            return self._table(value, place)
+        if isinstance(value, np.ndarray):
+            return self._array(value, place)
+        if isinstance(value, Mapping):
+            pairs = [[self.tree(k, place), self.tree(v, f"{place}.{k}")] for k, v in value.items()]
+            return {"$map": pairs}
+        if isinstance(value, frozenset | set):
+            return {"$set": [self.tree(v, place) for v in sorted(value)]}
+        if isinstance(value, tuple | list):
+            return [self.tree(v, f"{place}.{i}") for i, v in enumerate(value)]
+        raise TypeError(f"{place or 'value'}: a {type(value).__name__} cannot be stored")
+
+    def _dataclass(self, value: Any, place: str) -> dict[str, Any]:
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {"$type": type(value).__name__} | {k: self.tree(v, f"{place}.{k}".strip(".")) for k, v in fields.items()}
+
+    def _table(self, value: Any, place: str) -> dict[str, str]:
+        name = f"{place.strip('.') or 'table'}.parquet"
+        sort = "series" if isinstance(value, pd.Series) else "index" if isinstance(value, pd.Index) else "frame"
+        frame = value if sort == "frame" else value.rename("value").to_frame() if sort == "series" else value.to_frame(name="value", index=False)
+        self.write(self.folder / name, lambda path: _storable(frame).to_parquet(path, row_group_size=100_000))
+        return {"$table": name, "sort": sort}
+
+    def _array(self, value: Any, place: str) -> dict[str, str]:
+        from safetensors.numpy import save_file
+
+        name = f"{place.strip('.') or 'array'}.safetensors"
+        self.write(self.folder / name, lambda path: save_file({"array": np.ascontiguousarray(value)}, path))
+        return {"$array": name}
+
+
+def _storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of mixed objects as text, since Parquet columns have one type."""
+    changes = {}
+    for name in frame.columns:
+        if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name], skipna=True) in ("mixed", "mixed-integer"):
+            changes[name] = frame[name].map(lambda v: v if v is None else str(v))
+    return frame.assign(**changes) if changes else frame
+
+
+def _read(tree: Any, folder: Path) -> Any:
+    if isinstance(tree, list):
+        return tuple(_read(part, folder) for part in tree)
+    if not isinstance(tree, dict):
+        return tree
+    if "$float" in tree:
+        return float(tree["$float"])
+    if "$map" in tree:
+        return {_read(k, folder): _read(v, folder) for k, v in tree["$map"]}
+    if "$set" in tree:
+        return frozenset(_read(part, folder) for part in tree["$set"])
+    if "$table" in tree:
+        return _read_table(folder / tree["$table"], tree["sort"])
+    if "$array" in tree:
+        from safetensors.numpy import load_file
+
+        return load_file(folder / tree["$array"])["array"]
+    kind = _known_type(tree["$type"])
+    return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
+
+
+def _read_table(path: Path, sort: str) -> Any:
+    frame = pd.read_parquet(path)
+    if sort == "series":
+        return frame["value"]
+    return pd.Index(frame["value"]) if sort == "index" else frame
+
+
+def _known_type(name: str) -> Any:
+    if name not in types.__all__:
+        raise StoreError(f"the run holds a {name!r}, which this causalkit does not know", "Read it with the version that wrote it.")
+    return getattr(types, name)
