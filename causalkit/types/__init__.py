@@ -1,6 +1,7 @@
 """What flows between components: frozen dataclasses over numpy and pandas, external ids everywhere."""
 
 from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Table, Truth
+from causalkit.types.derived import adjustment_columns
 from causalkit.types.effects import (
     EXCLUDED,
     ITEM_COLUMNS,
