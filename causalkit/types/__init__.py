@@ -71,4 +71,5 @@ __all__ = [
     "Variables",
     "Verdicts",
     "Words",
+    "adjustment_columns",
 ]
