@@ -11,7 +11,7 @@ import pandas as pd
 
 from causalkit.errors import DataError
 from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
-from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled
+from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,16 +90,12 @@ def item_table(
 ) -> pd.DataFrame:
     """A table with all `ITEM_COLUMNS`, sorted by item; `status` is left to the frame.
 
-    Parameters
-    ----------
-    items : ids, `[items]`; every other argument is of that length, or a scalar.
-    raw, raw_stderr : before sharing strength; a NaN in either makes both NaN.
-    treated, control, ess : in assignment units.
-    baseline : the outcome where unexposed.
-    df : degrees of freedom of raw estimates; of `p`, and of intervals where nothing was shared.
-    effect, stderr : after sharing strength; the raw ones when absent.
-    effect_df : degrees of freedom of their intervals (normal when absent).
-    reason : facts about an item in words, such as why it has no estimate.
+    `items` are ids; every other argument has their length, or is a scalar. `raw` and `raw_stderr`
+    come before sharing strength, and are both NaN where either is, or where the error is 0;
+    `effect` and `stderr` after it (the raw ones when absent). `df` are the degrees of freedom of
+    `p`, and of the interval where nothing was shared; `effect_df` those of shared ones (normal
+    when absent). `treated`, `control` and `ess` count assignment units, `baseline` is the outcome
+    where unexposed, `reason` states facts, such as why there is no estimate.
     """
     raw, raw_stderr = _both(raw, raw_stderr)
     if effect is None or stderr is None:
@@ -130,7 +126,7 @@ def item_table(
 
 def _both(estimate: npt.ArrayLike, stderr: npt.ArrayLike) -> tuple[Floats, Floats]:
     estimate, stderr = np.broadcast_arrays(np.asarray(estimate, float), np.asarray(stderr, float))
-    known = np.isfinite(estimate) & np.isfinite(stderr)
+    known = np.isfinite(estimate) & np.isfinite(stderr) & (stderr > 0)
     return np.where(known, estimate, np.nan), np.where(known, stderr, np.nan)
 
 
@@ -156,3 +152,18 @@ def plain_reason(treated: npt.NDArray[Any], control: npt.NDArray[Any], unit: str
     reasons[control <= 0] = f"no unexposed {unit}"
     reasons[(treated <= 0) & (control <= 0)] = "no rows"
     return reasons
+
+
+def levels_of(dataset: Dataset, names: Sequence[str]) -> dict[str, pd.Index[Any]]:
+    """The values of each column, in order of appearance."""
+    return {name: pd.Index(dataset.interactions.frame([name])[name].dropna().unique()) for name in names}
+
+
+def segment_map(dataset: Dataset) -> SegmentMap:
+    """Who is in which segment, as far as the log says."""
+    parts: dict[str, Any] = {}
+    if "segment" in dataset.users:
+        parts["of_user"] = dataset.users["segment"]
+    if dataset.pair_segment is not None:
+        parts["of_pair"] = dataset.pair_segment
+    return SegmentMap(**parts)

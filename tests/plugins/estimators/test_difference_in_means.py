@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
+
+from causalkit.components import Context
+from causalkit.errors import DataError
+from causalkit.types import ITEM_COLUMNS, Table
+from tests.worlds import chain_world, personal_world
+
+
+def test_effects_are_exposed_minus_unexposed_rates():
+    world = personal_world(users=40, items=5)
+    rows = world.dataset.interactions.data
+    table = DifferenceInMeans().fit(world.dataset, world.estimand).effects_.item
+    expected = rows.groupby(["item", "exposed"], observed=True)["bought"].mean().unstack()
+    assert tuple(table.columns) == ITEM_COLUMNS
+    np.testing.assert_allclose(table["effect"], (expected[1] - expected[0]).loc[table.index])
+    np.testing.assert_allclose(table["baseline"], expected[0].loc[table.index])
+    assert (table["status"] == "").all()
+
+
+def test_pooled_is_the_naive_contrast_over_all_rows():
+    world = personal_world(users=40, items=5)
+    rows = world.dataset.interactions.data
+    pooled = DifferenceInMeans().fit(world.dataset, world.estimand).effects_.pooled
+    by_arm = rows.groupby("exposed")["bought"].mean()
+    assert pooled.effect == pytest.approx(by_arm[1] - by_arm[0])
+    assert pooled.lower < pooled.effect < pooled.upper
+
+
+def test_clustered_intervals_cover_where_exposure_is_chain_wide_and_independent_ones_do_not():
+    clustered, independent = [], []
+    for seed in range(3):
+        world = chain_world(seed)
+        table = DifferenceInMeans().fit(world.dataset, world.estimand).effects_.item
+        clustered.append((table["p"] < 0.05).mean())
+        loose = replace(world.dataset, schema=replace(world.dataset.schema, assignment=()))
+        independent.append((DifferenceInMeans().fit(loose, world.estimand).effects_.item["p"] < 0.05).mean())
+    assert np.mean(clustered) < 0.11
+    assert np.mean(independent) > 0.2
+
+
+def test_units_are_counted_in_weeks():
+    world = chain_world(items=3)
+    table = DifferenceInMeans().fit(world.dataset, world.estimand).effects_.item
+    weeks = world.dataset.interactions.data.drop_duplicates(["item", "week"]).groupby("item", observed=True)["exposed"]
+    assert table["treated"].tolist() == weeks.sum().tolist()
+    assert (table["treated"] + table["control"] == 24).all()
+    assert ((table["ess"] > 23.9) & (table["ess"] <= 24.001)).all()
+
+
+def test_parts_do_not_change_the_answer():
+    world = personal_world(users=40, items=5)
+    whole = DifferenceInMeans().fit(world.dataset, world.estimand).effects_.item
+    parts = DifferenceInMeans().fit(world.dataset, world.estimand, context=Context(part_rows=77)).effects_.item
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-12)
+
+
+def test_segments_are_filled_and_reach_users():
+    world = chain_world(items=3, effect=0.1)
+    effects = DifferenceInMeans(level="segment").fit(world.dataset, world.estimand).effects_
+    assert len(effects.segment) == 6
+    found = effects.predict(["h0", "h1"], ["i000", "i000"])
+    assert found["level"].tolist() == ["segment", "segment"]
+    assert found["effect"].tolist() == effects.segment["effect"].tolist()[:2]
+
+
+def test_an_item_never_exposed_is_nan_with_a_reason():
+    world = personal_world(users=20, items=3)
+    rows = world.dataset.interactions.data.copy()
+    rows.loc[rows["item"] == "i001", "exposed"] = 0
+    table = DifferenceInMeans().fit(replace(world.dataset, interactions=Table(rows)), world.estimand).effects_.item
+    assert np.isnan(table.loc["i001", "effect"])
+    assert table.loc["i001", "reason"] == "no exposed user"
+    assert table.loc["i001", "treated"] == 0
+
+
+def test_only_restricts_the_population():
+    world = personal_world(users=40, items=3)
+    only = replace(world.estimand, only=("week", 1))
+    rows = world.dataset.interactions.only("week", [1])
+    a = DifferenceInMeans().fit(world.dataset, only).effects_.item
+    b = DifferenceInMeans().fit(replace(world.dataset, interactions=rows), world.estimand).effects_.item
+    pd.testing.assert_frame_equal(a, b)
+
+
+@pytest.mark.parametrize(("column", "value", "said"), [("bought", np.nan, "missing"), ("exposed", 2, "must be 0 or 1")])
+def test_unsound_rows_are_refused(column, value, said):
+    world = personal_world(users=20, items=3)
+    rows = world.dataset.interactions.data.astype({column: float})
+    rows.loc[3, column] = value
+    with pytest.raises(DataError, match=said):
+        DifferenceInMeans().fit(replace(world.dataset, interactions=Table(rows)), world.estimand)
