@@ -30,7 +30,7 @@ from causalkit.errors import InvalidParameter, NotFitted, Problem, nearest
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
-__all__ = ["Parametrised", "component", "field_kinds", "json_schema", "parameter_help", "parameter_model"]
+__all__ = ["Parametrised", "clone", "component", "field_kinds", "json_schema", "parameter_help", "parameter_model"]
 
 C = TypeVar("C", bound=type)
 
@@ -102,6 +102,22 @@ class Parametrised:
             if fields[name].is_required() or not _same(value, fields[name].default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def clone(part: Any) -> Any:
+    """An unfitted copy of a component with the same parameters, held components cloned too."""
+    if not hasattr(part, "get_params"):
+        return part
+    held = {name: _clone_value(value) for name, value in part.get_params(deep=False).items()}
+    return type(part)(**held)
+
+
+def _clone_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _clone_value(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_clone_value(inner) for inner in value)
+    return clone(value) if not isinstance(value, type) else value
 
 
 @dataclass_transform(kw_only_default=True)

@@ -154,6 +154,7 @@ class Dataset:
         the one in `users` (such as "bought it before"). Rows of interactions know segments only.
     truth : what was planted, in a simulated log.
     name : for reports.
+    notes : what was counted, dropped or assumed on the way in.
     """
 
     interactions: Table
@@ -163,6 +164,7 @@ class Dataset:
     pair_segment: pd.DataFrame | None = None
     truth: Truth | None = None
     name: str = "log"
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def item(self) -> str:

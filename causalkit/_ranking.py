@@ -1,0 +1,117 @@
+"""The exact top-N of a ranker's scores, overall, per segment and per user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.components import Context, Ranker
+from causalkit.errors import ComponentError
+from causalkit.statistics import t_interval
+from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking
+
+__all__ = ["make_ranking", "top_positions"]
+
+BLOCK = 1024
+EVERYBODY = ""
+"""The pseudo-user whom a ranker knows nothing about: its scores are the same for everybody."""
+
+
+def top_positions(values: npt.NDArray[Any], k: int) -> npt.NDArray[np.int64]:
+    """Positions of the k largest of each row, best first, `[rows, k]`; -1 beyond the finite ones.
+
+    Ties go to the earlier position, so the answer is exact and the same on every machine.
+    """
+    ordered = np.argsort(np.where(np.isfinite(values), -values, np.inf), axis=1, kind="stable")[:, :k]
+    found = np.take_along_axis(values, ordered, axis=1)
+    return np.where(np.isfinite(found), ordered, -1)
+
+
+def make_ranking(
+    ranker: Ranker, name: str, effects: Effects | None, dataset: Dataset, top: int, context: Context
+) -> Ranking:
+    """The `top` best items overall, per segment and per user, with what is claimed of each."""
+    items = list(dataset.items.index)
+    groups: list[tuple[str, Sequence[Any], Sequence[Any]]] = [("overall", [EVERYBODY], [EVERYBODY])]
+    if effects is not None and len(effects.segment):
+        own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
+        groups.append(("segment", own, [str(u).removeprefix("segment:") for u in own]))
+    users = users_of(dataset)
+    groups.append(("user", users, users))
+    tables = []
+    for scope, ids, names in groups:
+        for start in context.track(range(0, len(ids), BLOCK), f"ranking {scope}", -(-len(ids) // BLOCK)):
+            part, said = ids[start : start + BLOCK], names[start : start + BLOCK]
+            tables.append(_block(ranker, name, effects, part, said, items, scope, top, context))
+    table = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else tables[0]
+    return Ranking(table, name, _excluded(effects))
+
+
+def users_of(dataset: Dataset) -> list[Any]:
+    """Every user: of the users table, else of the rows."""
+    if len(dataset.users):
+        return list(dataset.users.index)
+    if dataset.user is None:
+        return []
+    return sorted(dataset.interactions.frame([dataset.user])[dataset.user].unique(), key=str)
+
+
+def _block(
+    ranker: Ranker,
+    name: str,
+    effects: Effects | None,
+    ids: Sequence[Any],
+    names: Sequence[Any],
+    items: list[Any],
+    scope: str,
+    top: int,
+    context: Context,
+) -> pd.DataFrame:
+    values = np.asarray(ranker.scores(ids, items, context=context).values, np.float64)
+    if values.shape != (len(ids), len(items)):
+        raise ComponentError(f"ranker {name!r} gave scores of shape {values.shape} for {len(ids)} users × {len(items)} items")
+    best = top_positions(values, top)
+    row, rank = np.nonzero(best >= 0)
+    column = best[row, rank]
+    table = pd.DataFrame(
+        {
+            "scope": scope,
+            "who": np.asarray([str(n) for n in names], object)[row],
+            "rank": rank + 1,
+            "item": pd.Index(items)[column],
+            "score": values[row, column],
+        }
+    )
+    return _with_claims(table, effects, ids, items, row, column)
+
+
+def _with_claims(
+    table: pd.DataFrame, effects: Effects | None, ids: Sequence[Any], items: list[Any], row: Any, column: Any
+) -> pd.DataFrame:
+    if effects is None:
+        blank = {"effect": np.nan, "stderr": np.nan, "lower": np.nan, "upper": np.nan, "level": "", "status": ""}
+        return table.assign(**blank)[list(RANKING_COLUMNS)]
+    effect, stderr, level = (part[row, column] for part in effects.matrix(ids, items))
+    lower, upper = t_interval(effect, stderr)
+    own = effects.item.reindex(pd.Index(items)).iloc[column]
+    is_item = level == 0
+    table = table.assign(
+        effect=effect,
+        stderr=stderr,
+        lower=np.where(is_item, own["lower"], lower),
+        upper=np.where(is_item, own["upper"], upper),
+        level=np.array(["item", "segment", "pair"])[level],
+        status=own["status"].to_numpy(),
+    )
+    return table[list(RANKING_COLUMNS)]
+
+
+def _excluded(effects: Effects | None) -> dict[str, int]:
+    if effects is None:
+        return {}
+    counts = effects.item["status"].value_counts()
+    return {status: int(counts[status]) for status in counts.index if status in EXCLUDED}
