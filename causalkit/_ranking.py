@@ -14,7 +14,7 @@ from causalkit.errors import ComponentError
 from causalkit.statistics import t_interval
 from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking
 
-__all__ = ["make_ranking", "top_positions"]
+__all__ = ["claim", "make_ranking", "top_positions"]
 
 BLOCK = 1024
 EVERYBODY = ""
@@ -32,16 +32,27 @@ def top_positions(values: npt.NDArray[Any], k: int) -> npt.NDArray[np.int64]:
 
 
 def make_ranking(
-    ranker: Ranker, name: str, effects: Effects | None, dataset: Dataset, top: int, context: Context
+    ranker: Ranker,
+    name: str,
+    effects: Effects | None,
+    dataset: Dataset,
+    top: int,
+    context: Context,
+    *,
+    only_overall: bool = False,
 ) -> Ranking:
-    """The `top` best items overall, per segment and per user, with what is claimed of each."""
+    """The `top` best items overall, per segment and per user, with what is claimed of each.
+
+    `only_overall` leaves out the lists of segments and users.
+    """
     items = list(dataset.items.index)
     groups: list[tuple[str, Sequence[Any], Sequence[Any]]] = [("overall", [EVERYBODY], [EVERYBODY])]
-    if effects is not None and len(effects.segment):
+    if not only_overall and effects is not None and len(effects.segment):
         own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
         groups.append(("segment", own, [str(u).removeprefix("segment:") for u in own]))
-    users = users_of(dataset)
-    groups.append(("user", users, users))
+    if not only_overall:
+        everyone = users_of(dataset)
+        groups.append(("user", everyone, everyone))
     tables = []
     for scope, ids, names in groups:
         for start in context.track(range(0, len(ids), BLOCK), f"ranking {scope}", -(-len(ids) // BLOCK)):
@@ -73,7 +84,9 @@ def _block(
 ) -> pd.DataFrame:
     values = np.asarray(ranker.scores(ids, items, context=context).values, np.float64)
     if values.shape != (len(ids), len(items)):
-        raise ComponentError(f"ranker {name!r} gave scores of shape {values.shape} for {len(ids)} users × {len(items)} items")
+        raise ComponentError(
+            f"ranker {name!r} gave scores of shape {values.shape} for {len(ids)} users × {len(items)} items"
+        )
     best = top_positions(values, top)
     row, rank = np.nonzero(best >= 0)
     column = best[row, rank]
@@ -108,6 +121,19 @@ def _with_claims(
         status=own["status"].to_numpy(),
     )
     return table[list(RANKING_COLUMNS)]
+
+
+def claim(effects: Effects, ranking: Ranking, user: Any, item: Any) -> pd.DataFrame:
+    """One row as in a ranking: what is claimed of an item for a user (None: everybody)."""
+    scope, who = ("overall", EVERYBODY) if user is None else ("user", str(user))
+    listed = ranking.of(scope, who)
+    at = listed[listed["item"].astype(str) == str(item)]
+    if len(at):
+        return at.head(1)
+    known = {str(u): u for u in effects.segments.of_user.index}
+    zero = np.zeros(1, np.int64)
+    row = pd.DataFrame({"scope": scope, "who": who, "rank": 0, "item": [item], "score": np.nan})
+    return _with_claims(row, effects, [known.get(who, who)], [item], zero, zero)
 
 
 def _excluded(effects: Effects | None) -> dict[str, int]:

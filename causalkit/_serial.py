@@ -59,7 +59,7 @@ class _Saver:
     write: Write
 
     def tree(self, value: Any, place: str) -> Any:
-        if value is None or isinstance(value, str | bool | int) and not isinstance(value, np.generic):
+        if value is None or (isinstance(value, str | bool | int) and not isinstance(value, np.generic)):
             return value
         if isinstance(value, np.generic):
             return self.tree(value.item(), place)
@@ -87,7 +87,13 @@ class _Saver:
     def _table(self, value: Any, place: str) -> dict[str, str]:
         name = f"{place.strip('.') or 'table'}.parquet"
         sort = "series" if isinstance(value, pd.Series) else "index" if isinstance(value, pd.Index) else "frame"
-        frame = value if sort == "frame" else value.rename("value").to_frame() if sort == "series" else value.to_frame(name="value", index=False)
+        frame = (
+            value
+            if sort == "frame"
+            else value.rename("value").to_frame()
+            if sort == "series"
+            else value.to_frame(name="value", index=False)
+        )
         self.write(self.folder / name, lambda path: _storable(frame).to_parquet(path, row_group_size=100_000))
         return {"$table": name, "sort": sort}
 
@@ -103,7 +109,10 @@ def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns of mixed objects as text, since Parquet columns have one type."""
     changes = {}
     for name in frame.columns:
-        if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name], skipna=True) in ("mixed", "mixed-integer"):
+        if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name], skipna=True) in (
+            "mixed",
+            "mixed-integer",
+        ):
             changes[name] = frame[name].map(lambda v: v if v is None else str(v))
     return frame.assign(**changes) if changes else frame
 
@@ -138,5 +147,7 @@ def _read_table(path: Path, sort: str) -> Any:
 
 def _known_type(name: str) -> Any:
     if name not in types.__all__:
-        raise StoreError(f"the run holds a {name!r}, which this causalkit does not know", "Read it with the version that wrote it.")
+        raise StoreError(
+            f"the run holds a {name!r}, which this causalkit does not know", "Read it with the version that wrote it."
+        )
     return getattr(types, name)

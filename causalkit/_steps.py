@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from causalkit import preparation
 from causalkit._checks import check_dataset
-from causalkit._ranking import make_ranking
+from causalkit._ranking import make_ranking, users_of
 from causalkit.components import Context, Estimator, Explainer, Ranker, Refuter
 from causalkit.config import Config, Selection
 from causalkit.errors import ComponentError, ConfigError, Problem
@@ -27,11 +27,13 @@ from causalkit.types import (
     Effects,
     Embeddings,
     EmbeddingTable,
+    Facts,
     Knowledge,
     Measurement,
     Outputs,
     SegmentMap,
     Split,
+    Table,
     Variables,
 )
 
@@ -49,14 +51,17 @@ class Work:
     context: Context
     dataset: Dataset | None = None
     split: Split | None = None
-    cleaning: tuple[preparation.Cleaning, ...] = ()
-    notes: tuple[str, ...] = ()
     outputs: Outputs | None = None
     naive: Effects | None = None
     evaluated: Outputs | None = None
     """The outputs that were measured on held-out rows, before the refit."""
-    ranker: Any = None
-    estimators: tuple[Estimator, ...] = field(default=(), repr=False)
+    fingerprint: str = ""
+    facts: Facts | None = None
+
+    @property
+    def skeleton(self) -> Dataset:
+        """The dataset without its rows: schema, items and users, which is what a reader needs."""
+        return replace(self.log, interactions=Table(self.log.interactions.frame().iloc[:0]), truth=None)
 
     @property
     def log(self) -> Dataset:
@@ -90,6 +95,7 @@ def load(work: Work) -> Work:
     if not isinstance(dataset, Dataset):
         raise ComponentError(f"dataset {config.data.use!r} gave a {type(dataset).__name__}, not a Dataset")
     notes = check_dataset(dataset)
+    fingerprint = dataset.fingerprint()
     dataset, cleaning = preparation.clean(dataset, config.clean)
     dataset, split = preparation.split(dataset, config.split, work.under("split"))
     dataset = preparation.derive(dataset, split)
@@ -98,9 +104,22 @@ def load(work: Work) -> Work:
         work,
         dataset=dataset,
         split=split,
-        cleaning=cleaning,
-        notes=tuple(notes),
+        fingerprint=fingerprint,
+        facts=_facts(dataset, split, cleaning, notes),
         outputs=Outputs(training=training, split=split),
+    )
+
+
+def _facts(dataset: Dataset, split: Split, cleaning: Sequence[preparation.Cleaning], notes: Sequence[str]) -> Facts:
+    periods = dataset.interactions.frame([dataset.period])[dataset.period].nunique() if dataset.period else 0
+    return Facts(
+        rows=len(dataset.interactions),
+        items=len(dataset.items),
+        users=len(users_of(dataset)),
+        periods=int(periods),
+        split=split.rule,
+        cleaning=tuple((f"{c.what}: {c.column}", c.rows) for c in cleaning),
+        notes=(*dataset.notes, *notes),
     )
 
 
@@ -182,7 +201,9 @@ def estimate(work: Work) -> Work:
     fitted: dict[str, Estimator] = {}
     for level, selection in work.config.estimate.items():
         if selection is not None:
-            fitted[level] = _fit(work, work.build("estimator", selection), made.training, f"estimate.{level}", selection.use)
+            fitted[level] = _fit(
+                work, work.build("estimator", selection), made.training, f"estimate.{level}", selection.use
+            )
     naive = work.build("estimator", work.config.naive).fit(made.training, made.estimand, context=work.under("naive"))
     main = fitted.get("item") or next(iter(fitted.values()))
     effects = _merged(fitted, main, made.training)
@@ -235,7 +256,10 @@ def _ladder(work: Work, main: Estimator, naive: Effects, effects: Effects) -> pd
     """Pooled effects step by step: naive, the estimator's own steps, secondary estimands."""
     made = work.made
     assert made.estimand is not None
-    rows = [_pooled_row("naive: exposed minus unexposed", made.estimand.population, naive), effects.ladder]
+    own = effects.ladder.assign(main=False)
+    if len(own):
+        own.loc[own.index[-1], "main"] = True
+    rows = [_pooled_row("naive: exposed minus unexposed", made.estimand.population, naive), own]
     for other in made.secondary:
         beside = work.build("estimator", work.config.naive)
         context = work.under(f"secondary.{other.name}")
@@ -244,7 +268,9 @@ def _ladder(work: Work, main: Estimator, naive: Effects, effects: Effects) -> pd
             rows.append(_pooled_row("naive: exposed minus unexposed", other.population, naive_there))
         rows.append(_clone(main).fit(made.training, other, None, context=context).effects_.ladder)
     kept = [row for row in rows if len(row)]
-    return pd.concat(kept, ignore_index=True) if kept else effects.ladder
+    if not kept:
+        return effects.ladder
+    return pd.concat(kept, ignore_index=True).astype({"main": "boolean"}).fillna({"main": False})
 
 
 def _pooled_row(name: str, population: str, effects: Effects) -> pd.DataFrame:
@@ -302,9 +328,7 @@ def rank(work: Work) -> Work:
     selection = work.config.rank
     ranker, effects = fit_ranker(work, selection, work.made.effects)
     ranking = make_ranking(ranker, selection.use, effects, work.log, work.config.top, work.context)
-    return replace(
-        work.with_outputs(ranker=selection.use, scores=ranker.scores, ranking=ranking), ranker=ranker
-    )
+    return replace(work.with_outputs(ranker=selection.use, scores=ranker.scores, ranking=ranking), ranker=ranker)
 
 
 def fit_ranker(work: Work, selection: Selection, effects: Effects | None) -> tuple[Ranker, Effects | None]:

@@ -181,7 +181,6 @@ class PropensityModel(Protocol):
 class Estimator(Protocol):
     """What exposure causes, at the level it declares: `"item"`, `"segment"` or `"pair"`."""
 
-    __kind__: ClassVar[str] = "estimator"
     effects_: Effects
 
     @property
@@ -205,15 +204,12 @@ class Estimator(Protocol):
 class Refuter(Protocol):
     """Tries to break an estimate; `sort` is `"software-check"` or `"falsification"`."""
 
-    __kind__: ClassVar[str] = "refuter"
     @property
     def sort(self) -> Literal["software-check", "falsification"]:
         """Whether it can only find bugs, or can see confounding."""
         ...
 
-    def check(
-        self, dataset: Dataset, estimand: Estimand, estimator: Estimator, *, context: Context = ...
-    ) -> Verdicts:
+    def check(self, dataset: Dataset, estimand: Estimand, estimator: Estimator, *, context: Context = ...) -> Verdicts:
         """Refit clones of the fitted `estimator` on altered data; a verdict per item."""
         ...
 
@@ -254,7 +250,6 @@ class Metric(Protocol):
     `needs` names what it reads: any of `"graph"`, `"effects"`, `"ranking"`, `"scores"`, `"truth"`.
     """
 
-    __kind__: ClassVar[str] = "metric"
     @property
     def needs(self) -> frozenset[str]:
         """What it reads of a run."""

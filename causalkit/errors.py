@@ -1,17 +1,17 @@
 """The tree of errors. Each says what was wrong, what was got, where, and what to do.
 
-    CausalkitError                      exit code 1
-    ├── UsageError                      2   the command or the call does not make sense
-    │   ├── ConfigError                 2   one or more problems in a config, all at once
-    │   └── InvalidParameter            2   a component's parameters (also a ValueError)
-    ├── PluginError                     2   a component cannot be found, told apart, or loaded
-    ├── DataError                       1   a log, table or column that cannot be used as asked
-    ├── ModelUnavailable                1   weights or an optional library that are not on this machine
-    ├── ComponentError                  1   a component broke its contract, or raised
-    ├── StoreError                      1   a run folder that cannot be read or written
-    ├── NotFitted                       1   a learned attribute read before `fit` (also an AttributeError)
-    ├── BudgetReached                   4   a cap was reached; what was computed is kept
-    └── Interrupted                   130   stopped by the user; what was computed is kept
+CausalkitError                      exit code 1
+├── UsageError                      2   the command or the call does not make sense
+│   ├── ConfigError                 2   one or more problems in a config, all at once
+│   └── InvalidParameter            2   a component's parameters (also a ValueError)
+├── PluginError                     2   a component cannot be found, told apart, or loaded
+├── DataError                       1   a log, table or column that cannot be used as asked
+├── ModelUnavailable                1   weights or an optional library that are not on this machine
+├── ComponentError                  1   a component broke its contract, or raised
+├── StoreError                      1   a run folder that cannot be read or written
+├── NotFitted                       1   a learned attribute read before `fit` (also an AttributeError)
+├── BudgetReached                   4   a cap was reached; what was computed is kept
+└── Interrupted                   130   stopped by the user; what was computed is kept
 """
 
 from __future__ import annotations

@@ -108,4 +108,3 @@ def causalkit_step_failed(run: Run, step: str, error: BaseException) -> None:
 @hookspec
 def causalkit_run_finished(run: Run) -> None:
     """A run ended; `run.status` says how."""
-

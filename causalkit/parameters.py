@@ -21,6 +21,7 @@ import linecache
 import sys
 import types
 import typing
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar, Union, dataclass_transform, get_args, get_origin
@@ -151,9 +152,7 @@ def _signature(cls: type) -> inspect.Signature:
             if name.startswith("_") or "ClassVar" in str(hint):
                 continue
             default = getattr(cls, name, inspect.Parameter.empty)
-            parameters[name] = inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
-            )
+            parameters[name] = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
     return inspect.Signature(list(parameters.values()))
 
 
@@ -167,10 +166,10 @@ def parameter_model(cls: type) -> type[BaseModel]:
     for name, hint in _field_hints(cls).items():
         default = getattr(cls, name, ...)
         fields[name] = (_as_schema_type(hint), Field(default, description=documented.get(name)))
-    settings = ConfigDict(
-        extra="forbid", arbitrary_types_allowed=True, validate_default=True, protected_namespaces=()
-    )
-    return create_model(cls.__name__, __config__=settings, **fields)
+    settings = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True, protected_namespaces=())
+    with warnings.catch_warnings():  # a field may be called `schema`: nothing here calls pydantic's own old method
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
+        return create_model(cls.__name__, __config__=settings, **fields)
 
 
 def json_schema(cls: type) -> dict[str, Any]:
@@ -211,7 +210,7 @@ def _as_schema_type(hint: Any) -> Any:
         return hint
     inner = tuple(_as_schema_type(arg) for arg in args)
     if origin in (Union, types.UnionType):
-        return Union[inner]
+        return Union[inner]  # noqa: UP007 (built at run time)
     return origin[inner]
 
 
@@ -246,8 +245,7 @@ def _validated(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidParameter(cls.__name__, list(parameter_problems(cls, error))) from None
     clean = {name: getattr(model, name) for name in type(model).model_fields}
     return {
-        name: given[name] if name in given and _same(given[name], value) else value
-        for name, value in clean.items()
+        name: given[name] if name in given and _same(given[name], value) else value for name, value in clean.items()
     }
 
 
@@ -261,7 +259,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def parameter_problems(cls: type, error: ValidationError) -> typing.Iterator[Problem]:
-    """pydantic's errors as problems a user can act on, keys relative to the parameters."""
+    """Pydantic's errors as problems a user can act on, keys relative to the parameters."""
     known = list(parameter_model(cls).model_fields)
     for found in error.errors(include_url=False):
         path = ".".join(str(part) for part in found["loc"] if not _is_branch_name(part))

@@ -12,9 +12,9 @@ import pandas as pd
 
 from causalkit.components import Context
 from causalkit.errors import DataError, nearest
-from causalkit.types import Column, Dataset, Derivation, Split, Variables
+from causalkit.types import Column, Dataset, Derivation, Split, Variables, adjustment_columns
 
-__all__ = ["Cleaning", "clean", "derive", "derived_names", "split", "variables"]
+__all__ = ["Cleaning", "clean", "derive", "split", "variables"]
 
 Floats = npt.NDArray[np.float64]
 FOLD = "fold"
@@ -26,32 +26,32 @@ class CleanPlan(Protocol):
     """What the config asks of cleaning; nothing by default."""
 
     @property
-    def missing(self) -> Literal["refuse", "drop", "mean"] | None: ...  # noqa: D102
+    def missing(self) -> Literal["refuse", "drop", "mean"] | None: ...
     @property
-    def outliers(self) -> float | None: ...  # noqa: D102
+    def outliers(self) -> float | None: ...
     @property
-    def standardise(self) -> Sequence[str]: ...  # noqa: D102
+    def standardise(self) -> Sequence[str]: ...
 
 
 class SplitPlan(Protocol):
     """How the config asks rows to be parted."""
 
     @property
-    def by(self) -> str: ...  # noqa: D102
+    def by(self) -> str: ...
     @property
-    def weeks(self) -> int: ...  # noqa: D102
+    def weeks(self) -> int: ...
     @property
-    def pattern(self) -> str: ...  # noqa: D102
+    def pattern(self) -> str: ...
     @property
-    def first(self) -> int | None: ...  # noqa: D102
+    def first(self) -> int | None: ...
     @property
-    def last(self) -> int | None: ...  # noqa: D102
+    def last(self) -> int | None: ...
     @property
-    def transport(self) -> int: ...  # noqa: D102
+    def transport(self) -> int: ...
     @property
-    def discover(self) -> float: ...  # noqa: D102
+    def discover(self) -> float: ...
     @property
-    def test(self) -> float: ...  # noqa: D102
+    def test(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,13 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
             frame = frame[~gaps]
         else:
             frame = frame.assign(**{name: np.where(gaps, frame.loc[~gaps, name].mean(), frame[name])})
-        done.append(Cleaning("dropped rows with gaps" if plan.missing == "drop" else "filled gaps with the mean", name, int(gaps.sum())))
+        done.append(
+            Cleaning(
+                "dropped rows with gaps" if plan.missing == "drop" else "filled gaps with the mean",
+                name,
+                int(gaps.sum()),
+            )
+        )
     if plan.outliers is not None:
         for name in numeric:
             frame, count = _clip(frame, name, plan.outliers)
@@ -191,13 +197,6 @@ def _split_by_time(dataset: Dataset, plan: SplitPlan) -> tuple[Dataset, Split]:
     return dataset, Split(rule, period, {name: tuple(values) for name, values in parts.items()})
 
 
-def derived_names(column: Column) -> tuple[str, ...]:
-    """The columns that preparation writes for a schema column: itself, or its Fourier pairs."""
-    if column.derive is None or column.derive.how != "fourier":
-        return (column.name,)
-    return tuple(f"{column.name}_{f}{h}" for h in range(1, column.derive.harmonics + 1) for f in ("sin", "cos"))
-
-
 def derive(dataset: Dataset, parted: Split) -> Dataset:
     """Compute the columns that the schema declares, from rows that are not held out.
 
@@ -212,7 +211,7 @@ def derive(dataset: Dataset, parted: Split) -> Dataset:
     columns: dict[str, npt.NDArray[np.float32]] = {}
     for column in dataset.schema.derived:
         assert column.derive is not None
-        for name, values in zip(derived_names(column), cells.derive(column.derive), strict=True):
+        for name, values in zip(adjustment_columns(column), cells.derive(column.derive), strict=True):
             columns[name] = cells.spread(values)
     return replace(dataset, interactions=dataset.interactions.with_columns(**columns))
 
@@ -312,16 +311,20 @@ def variables(dataset: Dataset) -> Variables:
     """
     frame = dataset.interactions.frame()
     level = [name for name in dataset.schema.assignment if name in frame.columns]
-    columns = [c for c in dataset.schema.columns if c.role in _SEEN_BY_DISCOVERY and c.kind not in ("text", "time", "image")]
-    in_rows = [name for c in columns for name in derived_names(c) if name in frame.columns]
+    columns = [
+        c for c in dataset.schema.columns if c.role in _SEEN_BY_DISCOVERY and c.kind not in ("text", "time", "image")
+    ]
+    in_rows = [name for c in columns for name in adjustment_columns(c) if name in frame.columns]
     table, units = _unit_means(dataset, frame, level, in_rows) if level else (frame[in_rows], pd.DataFrame())
     described = [
-        replace(c, name=name, derive=None, description=_numbered(c, name)) for c in columns for name in derived_names(c)
+        replace(c, name=name, derive=None, description=_numbered(c, name))
+        for c in columns
+        for name in adjustment_columns(c)
     ]
     for c in columns:
         if c.name not in table and c.name in dataset.items.columns and dataset.item in units:
             table[c.name] = dataset.items[c.name].reindex(units[dataset.item]).to_numpy()
-    kept = tuple(c for c in described if c.name in table and table[c.name].nunique() > 1)
+    kept = tuple(c for c in described if c.name in table and (table[c.name] != table[c.name].iloc[0]).any())
     dropped = [c.name for c in described if c not in kept]
     notes = [f"one row per {' × '.join(level) or 'row'}: {len(table)} units"]
     if dropped:

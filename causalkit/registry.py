@@ -220,10 +220,14 @@ def parse_selection(selection: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(selection, Mapping) and isinstance(selection.get("use"), str):
         extra = sorted(set(selection) - {"use", "params"})
         if extra:
-            raise InvalidParameter(selection["use"], [Problem(str(extra[0]), f": no such key{nearest(extra[0], ['use', 'params'])}")])
+            raise InvalidParameter(
+                selection["use"], [Problem(str(extra[0]), f": no such key{nearest(extra[0], ['use', 'params'])}")]
+            )
         name, sugar = parse_selection(selection["use"])
         return name, sugar | dict(selection.get("params") or {})
-    raise InvalidParameter("selection", [Problem("use", f" = {selection!r}: must be a name, or {{use: NAME, params: …}}")])
+    raise InvalidParameter(
+        "selection", [Problem("use", f" = {selection!r}: must be a name, or {{use: NAME, params: …}}")]
+    )
 
 
 @cache

@@ -45,7 +45,10 @@ def write_statuses(
         ),
         ("no-overlap", ~has_effect | (~has_raw & ~never), "exposed and unexposed rows cannot be compared"),
     ]
-    holds += [("refuted", _refuted_by(verdict, table.index), f"{verdict.refuter} finds an effect where there can be none") for verdict in verdicts]
+    holds += [
+        ("refuted", _refuted_by(verdict, table.index), f"{verdict.refuter} finds an effect where there can be none")
+        for verdict in verdicts
+    ]
     holds.append(("sensitive", _changes_sign(graph_range, table.index), "consistent graphs disagree on the sign"))
     holds.append(("predicted", ~has_raw, "never exposed: predicted from similar items"))
     status = pd.Series("estimated", table.index, dtype=object)

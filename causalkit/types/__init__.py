@@ -18,7 +18,7 @@ from causalkit.types.estimand import Estimand, Target
 from causalkit.types.explanation import Explanation, Receipt
 from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
-from causalkit.types.result import Answers, Measurement, Outputs, Question, RunResult, StepRecord
+from causalkit.types.result import Answers, Facts, Measurement, Outputs, Question, RunResult, StepRecord
 from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
 from causalkit.types.variables import Knowledge, Variables
@@ -46,6 +46,7 @@ __all__ = [
     "Estimand",
     "Evidence",
     "Explanation",
+    "Facts",
     "Knowledge",
     "Mark",
     "Measurement",

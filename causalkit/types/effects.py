@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["EXCLUDED", "ITEM_COLUMNS", "LADDER_COLUMNS", "STATUSES", "EffectFactors", "Effects", "Pooled", "SegmentMap", "Status"]
+__all__ = [
+    "EXCLUDED",
+    "ITEM_COLUMNS",
+    "LADDER_COLUMNS",
+    "STATUSES",
+    "EffectFactors",
+    "Effects",
+    "Pooled",
+    "SegmentMap",
+    "Status",
+]
 
 Status = Literal[
     "not-identified",
@@ -185,7 +195,10 @@ class Effects:
 
     def _lay_pairs(self, users: Sequence[Any], items: Sequence[Any], effect: Any, stderr: Any, level: Any) -> None:
         if self.factors is not None:
-            rows, columns = self.factors.users.get_indexer(pd.Index(users)), self.factors.items.get_indexer(pd.Index(items))
+            rows, columns = (
+                self.factors.users.get_indexer(pd.Index(users)),
+                self.factors.items.get_indexer(pd.Index(items)),
+            )
             found = self.factors.user_vectors[rows].astype(float) @ self.factors.item_vectors[columns].T.astype(float)
             use = (rows >= 0)[:, None] & (columns >= 0)[None, :]
             effect[use], level[use] = found[use], 2

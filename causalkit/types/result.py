@@ -22,14 +22,15 @@ from causalkit.types.verdicts import Verdicts
 if TYPE_CHECKING:
     from causalkit.components import Estimator
 
-__all__ = ["Answers", "Measurement", "Outputs", "Question", "RunResult", "StepRecord"]
+__all__ = ["Answers", "Facts", "Measurement", "Outputs", "Question", "RunResult", "StepRecord"]
 
 
 @dataclass(frozen=True)
 class Measurement:
     """A measured value with its 95 % interval and how many units it rests on.
 
-    `of` names what was measured (a ranker, `effects`, `graph`); `note` what a reader must know.
+    `of` names what was measured (a ranker, `effects`, `graph`), `on` which rows (`test`, `transport`,
+    `truth`); `note` says what a reader must know.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Measurement:
     upper: float = float("nan")
     n: int = 0
     of: str = ""
+    on: str = "test"
     note: str = ""
     details: pd.DataFrame | None = field(default=None, compare=False)
 
@@ -77,6 +79,22 @@ class Answers:
 
     by_id: Mapping[str, Any]
     model: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a prepared log is, in counts: kept with the run when the rows are not.
+
+    `cleaning` holds what was done and how many rows or cells it touched.
+    """
+
+    rows: int
+    items: int
+    users: int
+    periods: int
+    split: str
+    cleaning: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

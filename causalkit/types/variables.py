@@ -104,8 +104,7 @@ class Knowledge:
         if names is not None:
             mentioned = set(self.tiers) | {n for edge in self.required | self.forbidden for n in edge}
             problems += [
-                Problem(name, f": no such variable{nearest(name, names)}")
-                for name in sorted(mentioned - set(names))
+                Problem(name, f": no such variable{nearest(name, names)}") for name in sorted(mentioned - set(names))
             ]
         if not problems and (cycle := self._cycle()):
             problems.append(Problem(" -> ".join(cycle), ": required edges form a cycle"))

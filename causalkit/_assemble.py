@@ -1,0 +1,161 @@
+"""From a run's folder to what its report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from causalkit._evaluation import NO_TEXT
+from causalkit.reporting.view import Count, DatasetFacts, LadderRow, ReportView, TextGain
+from causalkit.types import Dataset, Effects, Estimand, Facts, Measurement, adjustment_columns
+
+if TYPE_CHECKING:
+    from causalkit.runner import Run
+
+__all__ = ["report_view"]
+
+
+def report_view(run: Run) -> ReportView:
+    """Everything the report shows, read from the run's folder alone."""
+    data, facts, m = run.dataset, run.folder.load("load/facts"), run.folder.manifest
+    estimand = next(iter(run.estimands), None)
+    config = run.folder.path.joinpath("config.yaml").read_text(encoding="utf-8")
+    later = tuple(x for x in run.measurements if x.on == "transport")
+    return ReportView(
+        name=m["name"],
+        question=_question(data, estimand) if data else "",
+        per=data.schema.words.units if data else "rows",
+        dataset=_dataset_facts(data, facts) if data and facts else None,
+        labels=_labels(data) if data else {},
+        tiers=_tiers(data) if data else {},
+        tier_names=data.schema.tier_names if data else {},
+        graph=run.graph,
+        estimand=estimand,
+        secondary=run.estimands[1:],
+        ladder=tuple(_ladder(run.effects)),
+        effects=run.effects,
+        text=_text_gain(run),
+        verdicts=run.verdicts,
+        measurements=tuple(x for x in run.measurements if x.on != "transport" and x.of != NO_TEXT),
+        transport=later,
+        transport_note=_transport_note(run, later),
+        ranking=run.ranking,
+        explanation=run.explanation,
+        assumptions=tuple(_assumptions(data, estimand, run.effects, run.graph is not None)) if data else (),
+        commands=_commands(m["name"], m["seed"]),
+        config=config,
+        config_hash=m["config_hash"],
+        data_fingerprint=m["data_fingerprint"],
+        versions=m["versions"],
+        seed=m["seed"],
+        steps=run.result.steps,
+    )
+
+
+def _question(data: Dataset, estimand: Estimand | None) -> str:
+    words = data.schema.words
+    who = "" if estimand is None else f" ({estimand.population})"
+    return f"Which items do {words.units} {words.outcome} because they were {words.exposed}?{who}"
+
+
+def _dataset_facts(data: Dataset, facts: Facts) -> DatasetFacts:
+    return DatasetFacts(
+        name=data.name,
+        rows=facts.rows,
+        items=facts.items,
+        users=facts.users or None,
+        periods=facts.periods or None,
+        assignment=data.schema.assignment,
+        cleaning=tuple(Count(what, n) for what, n in facts.cleaning),
+        split=facts.split,
+        notes=facts.notes,
+    )
+
+
+def _labels(data: Dataset) -> dict[str, str]:
+    return {name: column.label for column in data.schema.columns for name in adjustment_columns(column)}
+
+
+def _tiers(data: Dataset) -> dict[str, int]:
+    columns = (c for c in data.schema.columns if c.tier is not None)
+    return {name: c.tier for c in columns for name in adjustment_columns(c) if c.tier is not None}
+
+
+def _ladder(effects: Effects | None) -> Iterator[LadderRow]:
+    """The rungs, each with its own population's naive beside it."""
+    if effects is None or effects.ladder.empty:
+        return
+    naive: dict[str, float] = {}
+    for row in effects.ladder.to_dict("records"):
+        population = str(row["population"])
+        if str(row["specification"]).startswith("naive"):
+            naive.setdefault(population, float(row["effect"]))
+        yield LadderRow(
+            specification=str(row["specification"]),
+            population=population,
+            effect=float(row["effect"]),
+            lower=float(row["lower"]),
+            upper=float(row["upper"]),
+            baseline=float(row["baseline"]),
+            naive=naive.get(population, float("nan")),
+            main=bool(row.get("main", False)),
+        )
+
+
+def _text_gain(run: Run) -> TextGain | None:
+    vectors = run.embeddings.item if run.embeddings else None
+    if vectors is None:
+        return None
+    errors = [m for m in run.measurements if m.name == "held-out-error" and m.on == "test"]
+    with_text = next((m for m in errors if m.of != NO_TEXT), None)
+    without = next((m for m in errors if m.of == NO_TEXT), None)
+    return TextGain(
+        encoder=vectors.encoder,
+        items=len(vectors.ids),
+        dimensions=int(vectors.vectors.shape[1]),
+        with_text=with_text.value if with_text else float("nan"),
+        without_text=without.value if without else float("nan"),
+        error="error of claimed against held-out effects",
+        note=with_text.note if with_text else "",
+    )
+
+
+def _transport_note(run: Run, later: Sequence[Measurement]) -> str:
+    if not later or run.split is None or run.dataset is None:
+        return ""
+    values = run.split.values("transport")
+    period = run.dataset.schema.words.period
+    return f"{period}s {values[0]}–{values[-1]}, never used for fitting or tuning"
+
+
+def _assumptions(data: Dataset, estimand: Estimand | None, effects: Effects | None, graph: bool) -> Iterator[str]:
+    """In words: what was treated, interference, the unit of assignment, what is not identified."""
+    words, unit = data.schema.words, data.schema.assignment
+    if estimand is not None and estimand.bundle:
+        labels = ", ".join(data.schema[b].label if b in data.schema else b for b in estimand.bundle)
+        yield f"The treatment is a bundle: {words.exposure}{words.bundle}; {labels} comes with it, not adjusted for."
+    elif words.bundle:
+        yield f"The treatment is a bundle: {words.exposure}{words.bundle}; its parts are not told apart."
+    yield "No interference (SUTVA): showing one item is taken not to change what happens to another, or to other units."
+    yield (
+        f"Intervals follow the assignment unit, {' × '.join(unit)}."
+        if unit
+        else "No assignment unit was declared: the intervals assume independent rows."
+    )
+    if data.user is None:
+        yield f"Rows are counts by segment: the log cannot say what exposing only one of the {words.units} would do."
+    if estimand is not None:
+        yield (
+            f"Identification: {estimand.reason}"
+            if estimand.reason
+            else "Identification rests on the adjustment set alone."
+        )
+        yield from estimand.warnings
+    if graph:
+        yield "One treatment node of the graph stands for the average item; intervals are conditional on the graph."
+    if effects is not None:
+        yield from effects.assumptions
+
+
+def _commands(name: str, seed: int) -> tuple[str, ...]:
+    return ("pip install 'causalkit[demo]'", f"causalkit run {name} --seed {seed}")
