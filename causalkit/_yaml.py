@@ -124,7 +124,7 @@ for _tag, _pattern in _CORE:
 def _decoded(text: str | bytes, name: str) -> str:
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        told = f": {size:,} bytes, and a config may have {MAX_BYTES:,}"
+        told = f": larger than the {MAX_BYTES:,} bytes that a config may have"
         raise ConfigError(name, [Problem("the file", told, name)], "Keep data in files of their own.")
     try:
         return text.decode("utf-8-sig") if isinstance(text, bytes) else text
