@@ -54,7 +54,7 @@ def _lay_mapping(base: Node, over: Node) -> Node:
         kept.pop("params", None)
     spelt = {str(key).lower(): key for key in kept}
     for key, node in over.value.items():
-        same = key if key in kept or over.where[:11] != ENVIRONMENT else spelt.get(str(key).lower(), key)
+        same = key if key in kept or not over.where.startswith(ENVIRONMENT) else spelt.get(str(key).lower(), key)
         kept[same] = lay(kept.get(same), node)
     return Node(kept, over.where if not base.value else base.where)
 
@@ -86,7 +86,10 @@ def from_options(options: Sequence[str]) -> Iterable[Node]:
         parts = path.strip().split(".")
         if not equals or not all(parts):
             raise UsageError(f"-o {option!r}: must be key=value, such as -o estimate.item.params.folds=3")
-        yield _nested(parts, text, f"-o {path.strip()}")
+        try:
+            yield _nested(parts, text, "-o")
+        except ConfigError as error:
+            raise ConfigError(f"-o {path.strip()}", error.problems) from None
 
 
 def from_environment(environment: Mapping[str, str]) -> Iterable[Node]:

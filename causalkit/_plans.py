@@ -24,17 +24,17 @@ class CleanPlan(Plan):
 
     missing: Literal["refuse", "drop", "mean"] | None = Field(
         default=None,
-        description="Missing cells: `refuse` stops, `drop` leaves the row out, `mean` fills a number with its "
-        "column's mean (other kinds: with a level of its own). Nothing is done where absent.",
+        description="Missing or infinite numbers: `drop` leaves the row out, `mean` fills in the column's mean; "
+        "`refuse` stops, and so does absence.",
     )
     outliers: float | None = Field(
         default=None,
         gt=0,
-        description="Numbers further than this many interquartile ranges beyond the quartiles are moved to that "
-        "limit (3 is usual). Nothing is done where absent.",
+        description="Numbers further than this many standard deviations from their mean are moved to that limit. "
+        "Absent: nothing is moved.",
     )
     standardise: tuple[str, ...] = Field(
-        default=(), description="Columns to bring to mean 0 and standard deviation 1; `[all]` means every number."
+        default=(), description="Numeric covariates to bring to mean 0 and standard deviation 1."
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from causalkit._knowledge import read_knowledge
+from causalkit._knowledge import knowledge_section
 from causalkit._overlay import is_none, lay
 from causalkit._plans import CleanPlan, IdentifyPlan, Plan, SplitPlan, plan_problems
 from causalkit._selection import Resolver, Selection
@@ -124,7 +124,7 @@ class _Sections:
         read: dict[str, Callable[[Node | None], Any]] = {
             "data": lambda node: self.one("dataset", node, "data", required=True),
             "encode": self.encode,
-            "knowledge": lambda node: read_knowledge(node, self.folder, self.environment, self.problems),
+            "knowledge": lambda node: knowledge_section(node, self.folder, self.environment, self.problems),
             "discover": lambda node: self.one("discoverer", node, "discover"),
             "estimate": self.estimate,
             "rank": lambda node: self.one("ranker", self.default("rank", node), "rank"),
@@ -146,6 +146,7 @@ class _Sections:
         return Config(**values, name=basics.name, seed=basics.seed, top=basics.top)
 
     def error(self, title: str) -> ConfigError:
+        self.problems.sort(key=_line)
         sections = {problem.path.partition(".")[0] for problem in self.problems}
         subject = sections.pop() if len(sections) == 1 and sections <= set(Config.sections) else title
         blamed = sorted(self.resolver.blamed)
@@ -187,7 +188,7 @@ class _Sections:
         if node is None or is_none(node) or node.value == {}:
             self.problems.append(Problem("estimate", ": required, and missing; name an estimator"))
             return {}
-        if isinstance(node.value, str) or "use" in node.value:  # its level could not be known: say why
+        if _is_selection(node):  # its level could not be known: say why
             if self.resolver.resolve("estimator", node, "estimate")[0] is not None:
                 told = ": the level it fills is not known; write {item: …}, {segment: …} or {pair: …}"
                 self.problems.append(Problem("estimate", told, node.where))
@@ -266,6 +267,16 @@ def describe_sections() -> tuple[ConfigRow, ...]:
 def _row(key: str, field: Any) -> ConfigRow:
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     return ConfigRow(key, "none" if default is None else str(default), field.description or "")
+
+
+def _line(problem: Problem) -> int:
+    """Where to list a problem: by line, those without one last."""
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 2**31
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node.value, str) or (isinstance(node.value, dict) and "use" in node.value)
 
 
 def _short(value: Any) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "describe_config",
     "example_names",
     "load_config",
+    "read_knowledge",
 ]
 
 
@@ -99,6 +100,7 @@ class Config:
     def sha256(self) -> str:
         """Hash of the canonical JSON of all but `name`, which changes nothing."""
         content = {key: value for key, value in self.to_dict().items() if key != "name"}
+        content = json.loads(json.dumps(content))  # keys as text, so that they can be sorted
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -106,20 +108,6 @@ class Config:
     def hash(self) -> str:
         """The first 12 hex digits of `sha256`, as runs show it."""
         return self.sha256[:12]
-
-    def read_knowledge(self) -> Knowledge | None:
-        """`knowledge` as the frame's type, or None."""
-        from causalkit.types import Knowledge
-
-        if self.knowledge is None:
-            return None
-        known = self.knowledge
-        return Knowledge(
-            tiers=dict(known.get("tiers", {})),
-            required=frozenset((cause, effect) for cause, effect in known.get("required", [])),
-            forbidden=frozenset((cause, effect) for cause, effect in known.get("forbidden", [])),
-            source=str(known.get("source", "knowledge")),
-        )
 
 
 @dataclass(frozen=True)
@@ -172,6 +160,31 @@ def describe_config() -> tuple[ConfigRow, ...]:
     from causalkit._sections import describe_sections
 
     return describe_sections()
+
+
+def read_knowledge(known: Mapping[str, Any] | str | Path) -> Knowledge:
+    """The `knowledge` section of a Config, or a mapping or file written as one, as the frame's type.
+
+    Raises
+    ------
+    ConfigError : it is not written as `knowledge` is, or contradicts itself.
+    """
+    from causalkit._knowledge import knowledge_section
+    from causalkit.types import Knowledge
+
+    problems: list[Problem] = []
+    node = from_python(str(known) if isinstance(known, Path) else known)
+    read = knowledge_section(node, Path(), os.environ, problems)
+    if problems or read is None:
+        raise ConfigError("knowledge", problems or [Problem("knowledge", ": is empty")])
+    made = Knowledge(
+        tiers=read["tiers"],
+        required=frozenset((cause, effect) for cause, effect in read["required"]),
+        forbidden=frozenset((cause, effect) for cause, effect in read["forbidden"]),
+        source=read["source"],
+    )
+    made.check()
+    return made
 
 
 def _read(source: str | Path | Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Node, str, Path]:
