@@ -21,7 +21,7 @@ from causalkit._overlay import from_environment, from_options
 from causalkit._plans import CleanPlan, IdentifyPlan, SplitPlan
 from causalkit._selection import Selection
 from causalkit._yaml import MAX_BYTES, Node, dump_yaml, from_python, parse_yaml
-from causalkit.errors import UsageError, nearest
+from causalkit.errors import ConfigError, Problem, UsageError, nearest
 
 if TYPE_CHECKING:
     from causalkit.registry import Registry
