@@ -328,7 +328,7 @@ def rank(work: Work) -> Work:
     selection = work.config.rank
     ranker, effects = fit_ranker(work, selection, work.made.effects)
     ranking = make_ranking(ranker, selection.use, effects, work.log, work.config.top, work.context)
-    return replace(work.with_outputs(ranker=selection.use, scores=ranker.scores, ranking=ranking), ranker=ranker)
+    return work.with_outputs(ranker=selection.use, scores=ranker.scores, ranking=ranking)
 
 
 def fit_ranker(work: Work, selection: Selection, effects: Effects | None) -> tuple[Ranker, Effects | None]:

@@ -120,7 +120,7 @@ def _kind(name: str) -> Callable[[P], P]:
     """Enter a protocol into `KINDS`; fields of that type then hold components of the kind."""
 
     def enter(protocol: P) -> P:
-        protocol.__kind__ = name
+        setattr(protocol, "__kind__", name)  # noqa: B010 (an attribute, not a member of the protocol)
         KINDS[name] = Kind(name, protocol)
         return protocol
 

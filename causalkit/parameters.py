@@ -86,7 +86,7 @@ class Parametrised:
         self._assign(self.get_params(deep=False) | own)
         for name, value in deep.items():
             holder, _, inner = name.partition("__")
-            part = getattr(self, holder, None)
+            part: Any = getattr(self, holder, None)
             if not hasattr(part, "set_params"):
                 known = parameter_model(type(self)).model_fields
                 raise InvalidParameter(
@@ -136,11 +136,12 @@ def component(cls: C) -> C:
     if learned:
         raise TypeError(f"{cls.__name__}: {', '.join(learned)} ends in '_' and is learned; do not annotate it")
     frame = sys._getframe(1)
-    cls._declared_at = (frame.f_code.co_filename, frame.f_lineno)
+    made: Any = cls
+    made._declared_at = (frame.f_code.co_filename, frame.f_lineno)
     for name, member in vars(Parametrised).items():
         if inspect.isfunction(member) and name not in cls.__dict__:
             setattr(cls, name, member)
-    cls.__signature__ = _signature(cls)
+    made.__signature__ = _signature(cls)
     return cls
 
 
@@ -156,9 +157,16 @@ def _signature(cls: type) -> inspect.Signature:
     return inspect.Signature(list(parameters.values()))
 
 
-@cache
 def parameter_model(cls: type) -> type[BaseModel]:
-    """The pydantic model of a component class's parameters, help included."""
+    """The pydantic model of a component class's parameters, help included; made once per class."""
+    known: type[BaseModel] | None = cls.__dict__.get("_parameter_model")
+    if known is None:
+        known = _make_model(cls)
+        setattr(cls, "_parameter_model", known)  # noqa: B010 (mypy knows no such attribute of a type)
+    return known
+
+
+def _make_model(cls: type) -> type[BaseModel]:
     from pydantic import ConfigDict, Field, create_model
 
     documented = parameter_help(cls)
@@ -195,15 +203,14 @@ def _field_hints(cls: type) -> dict[str, Any]:
 
 
 def _kind_within(hint: Any) -> str:
-    kind = getattr(hint, "__kind__", "") if isinstance(hint, type) else ""
-    if kind:
-        return str(kind)
+    if isinstance(hint, type) and hasattr(hint, "__kind__"):
+        return str(hint.__kind__)
     return next((found for arg in get_args(hint) if (found := _kind_within(arg))), "")
 
 
 def _as_schema_type(hint: Any) -> Any:
     """The hint with each kind's protocol replaced by a type that pydantic can check and describe."""
-    if isinstance(hint, type) and getattr(hint, "__kind__", ""):
+    if isinstance(hint, type) and hasattr(hint, "__kind__"):
         return _held(hint)
     origin, args = get_origin(hint), get_args(hint)
     if origin is None or origin is typing.Literal or not _kind_within(hint):
@@ -217,7 +224,7 @@ def _as_schema_type(hint: Any) -> Any:
 def _held(protocol: type) -> Any:
     from pydantic import BeforeValidator, WithJsonSchema
 
-    kind: str = getattr(protocol, "__kind__", "")
+    kind = _kind_within(protocol)
 
     def check(value: Any) -> Any:
         methods = [name for name, member in vars(protocol).items() if inspect.isfunction(member) and name[0] != "_"]
@@ -316,5 +323,5 @@ def _strings_below_fields(node: ast.ClassDef) -> dict[str, str]:
         is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
         if is_field and is_text and isinstance(below.value.value, str):  # type: ignore[attr-defined]
-            found[field.target.id] = inspect.cleandoc(below.value.value)  # type: ignore[attr-defined,union-attr]
+            found[field.target.id] = inspect.cleandoc(below.value.value)  # type: ignore[attr-defined]
     return found

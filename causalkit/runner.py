@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -245,13 +245,13 @@ class _Execution:
             kind="step", step=record.step, status=record.status, seconds=record.seconds, message=record.message
         )
         for tracker in self.trackers:
-            self._safely("tracker", lambda t=tracker: t.step(self.handle, record))
+            self._safely("tracker", partial(tracker.step, self.handle, record))
 
     def _tell(self, what: str) -> None:
         self.folder.event(kind=what)
         self._broadcast(f"run_{what}")
         for tracker in self.trackers:
-            self._safely("tracker", lambda t=tracker: getattr(t, what)(self.handle))
+            self._safely("tracker", partial(getattr(tracker, what), self.handle))
 
     def _broadcast(self, hook: str, **facts: Any) -> None:
         call = getattr(self.registry.manager.hook, f"causalkit_{hook}")
@@ -311,7 +311,7 @@ def _artifacts(step: str, work: Work) -> dict[str, Any]:
         return {"dataset": work.skeleton, "split": work.split, "facts": work.facts}
     if step == "refit":
         return {"effects": made.effects, "verdicts": made.verdicts, "ranking": made.ranking}
-    return {
+    left: dict[str, dict[str, Any]] = {
         "encode": {"embeddings": made.embeddings},
         "discover": {"graph": made.graph},
         "identify": {"estimands": (made.estimand, *made.secondary)},
@@ -320,7 +320,8 @@ def _artifacts(step: str, work: Work) -> dict[str, Any]:
         "rank": {"ranking": made.ranking},
         "evaluate": {"measurements": made.measurements},
         "explain": {"explanation": made.explanation},
-    }[step]
+    }
+    return left[step]
 
 
 def _versions(registry: Registry) -> dict[str, str]:

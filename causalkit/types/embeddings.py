@@ -22,7 +22,7 @@ class EmbeddingTable:
     def at(self, ids: pd.Index) -> npt.NDArray[np.float32]:
         """Vectors of `ids`, float32 `[len(ids), d]`; rows of NaN for ids without one."""
         place = self.ids.get_indexer(ids)
-        found = self.vectors[place].copy()
+        found: npt.NDArray[np.float32] = self.vectors[place].copy()
         found[place < 0] = np.nan
         return found
 

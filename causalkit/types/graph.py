@@ -158,7 +158,7 @@ class CausalGraph:
         """Read what `to_gml` wrote."""
         import networkx as nx
 
-        return cls.from_networkx(nx.parse_gml(text))
+        return cls.from_networkx(nx.DiGraph(nx.parse_gml(text)))
 
     def to_dot(self) -> str:
         """Graphviz DOT text; undirected edges have `dir=none`."""

@@ -89,7 +89,9 @@ class Column:
 class Words:
     """What a reader calls things, for receipts and reports.
 
-    "When ITEM was {exposed}{bundle}, about X more of 100 {units} {outcome} it that {period} …"
+    "When ITEM {verb} {exposed}{bundle}, about X more of 100 {units} {outcome} it that {period} than in
+    similar {untreated} {period}s (12 {treated} {period}s). Placebo {exposure}s read …. {everyone}; the
+    data cannot say {alone}."
     """
 
     units: str = "users"
@@ -99,6 +101,10 @@ class Words:
     bundle: str = ""
     exposure: str = "exposure"
     everyone: str = "This is the effect of showing it to everyone"
+    verb: str = "was"
+    treated: str = "exposed"
+    untreated: str = "unexposed"
+    alone: str = "what showing it only to you would do"
 
 
 @dataclass(frozen=True)
