@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from causalkit.errors import DataError
+from causalkit.errors import DataError, nearest
 from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
-from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap
+from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap, adjustment_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,6 +38,26 @@ def needed_columns(dataset: Dataset, estimand: Estimand, *more: str | None) -> l
     only = estimand.only[0] if estimand.only else None
     names = [dataset.item, estimand.treatment, estimand.outcome, dataset.weight, only, *more]
     return list(dict.fromkeys(name for name in names if name))
+
+
+def adjusted(dataset: Dataset, estimand: Estimand) -> tuple[str, ...]:
+    """The columns of the log's rows that stand for the estimand's adjustment set.
+
+    What only the item table has is constant within an item, cannot confound its effect, and drops out.
+    Raises `DataError` for a name that neither has.
+    """
+    present = dataset.interactions.columns
+    names: list[str] = []
+    for asked in estimand.adjustment:
+        known = asked not in present and asked in dataset.schema
+        names += adjustment_columns(dataset.schema[asked]) if known else [asked]
+    for name in names:
+        if name not in present and name not in dataset.items.columns:
+            raise DataError(
+                f"the log has no column {name!r} to adjust for{nearest(name, present)}",
+                f"Its rows have {list(present)}.",
+            )
+    return tuple(dict.fromkeys(name for name in names if name in present))
 
 
 def sound_rows(rows: pd.DataFrame, dataset: Dataset, estimand: Estimand) -> pd.DataFrame:

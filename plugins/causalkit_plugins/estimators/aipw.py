@@ -1,0 +1,256 @@
+"""Cross-fitted doubly robust effects of every item at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from causalkit.components import Context, Level, component
+from causalkit.errors import DataError
+from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled
+
+from ._batched import (
+    Batch,
+    Floats,
+    Ints,
+    batches,
+    dealt_folds,
+    design,
+    logistic,
+    predicted,
+    ridge,
+    sigmoid,
+    standardised,
+)
+from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
+
+
+@component
+class AIPW:
+    """Augmented inverse propensity weighting with cross-fitting, one effect per item, batched.
+
+    For each item: logistic propensities and ridge outcomes of both arms on the adjustment columns,
+    fitted on the other folds; the doubly robust score averaged over all rows (`ate`, `cate`) or the
+    exposed ones (`att`); errors from the influence function (Robins, Rotnitzky & Zhao 1994;
+    Chernozhukov et al. 2018, eq. 5.3 and 5.4), summed within assignment units. Folds never split a
+    unit. Ridge penalties count assignment units, so rows that repeat one decision weigh as one.
+    Columns that are constant within an item drop out of its fit. Rows are held in memory.
+    """
+
+    level: ClassVar[Level] = "item"
+
+    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    "Folds of cross-fitting."
+    clip: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    "Propensities are held within [clip, 1 - clip]; the share of rows where that bites is reported."
+    penalty: Annotated[float, Field(ge=0)] = 1.0
+    "Ridge penalty on standardised columns, in assignment units, of propensity and outcome fits."
+    min_units: Annotated[int, Field(ge=2)] = 4
+    "Fewer exposed or unexposed assignment units than this: no estimate."
+
+    def fit(
+        self,
+        dataset: Dataset,
+        estimand: Estimand,
+        embeddings: Embeddings | None = None,
+        *,
+        context: Context = Context(),  # noqa: B008
+    ) -> AIPW:
+        """Fill `effects_`. Raises `DataError` for rows that cannot be read, or none at all."""
+        rows = _Rows.read(dataset, estimand)
+        fold = dealt_folds(rows.group, rows.t, rows.item, self.folds, context.rng("aipw folds"))
+        e, m1, m0 = (np.full(len(rows.t), np.nan) for _ in range(3))
+        for batch in context.track(
+            list(batches(rows.item, len(dataset.items), 4 * (rows.x.shape[1] + 1))), "doubly robust effects"
+        ):
+            self._nuisances(rows, batch, fold, (e, m1, m0))
+        self.effects_ = self._effects(dataset, estimand, rows, (e, m1, m0))
+        return self
+
+    def _nuisances(self, rows: _Rows, batch: Batch, fold: Ints, out: tuple[Floats, Floats, Floats]) -> None:
+        """Out-of-fold propensity and outcome means of the rows of a batch of items."""
+        w = batch.take(rows.w)
+        w /= np.maximum(w.sum(1, keepdims=True), 1e-300) / rows.units[batch.items][:, None]
+        x, _ = standardised(batch.take(rows.x), w)
+        t, y, k = batch.take(rows.t), batch.take(rows.y), batch.take(fold, -1)
+        found = [np.zeros_like(t) for _ in out]
+        for held_out in range(self.folds):
+            here = k == held_out
+            train = np.where(here, 0.0, w)
+            beta, _ = logistic(x, t, train, self.penalty)
+            fits = [
+                sigmoid(predicted(x, beta)),
+                predicted(x, ridge(x, y, train * t, self.penalty)),
+                predicted(x, ridge(x, y, train * (1 - t), self.penalty)),
+            ]
+            for total, fit in zip(found, fits, strict=True):
+                total[here] = fit[here]
+        for flat, values in zip(out, found, strict=True):
+            batch.put(flat, values)
+
+    def _effects(
+        self, dataset: Dataset, estimand: Estimand, rows: _Rows, nuisances: tuple[Floats, Floats, Floats]
+    ) -> Effects:
+        raw_e, m1, m0 = nuisances
+        e = np.clip(raw_e, self.clip, 1 - self.clip)
+        clipped = (e != raw_e).astype(float)
+        w, t, y = rows.w, rows.t, rows.y
+        if estimand.target == "att":
+            share, weight1, weight0 = t, t, (1 - t) * e / (1 - e)
+            gain, unexposed = (t - weight0) * (y - m0), t * m0 + weight0 * (y - m0)
+        else:
+            share, weight1, weight0 = np.ones_like(t), t / e, (1 - t) / (1 - e)
+            unexposed = m0 + weight0 * (y - m0)
+            gain = m1 + weight1 * (y - m1) - unexposed
+        items = len(dataset.items)
+        count = _Arms.count(rows, weight1, weight0, items)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mass = np.bincount(rows.item, w * share, items)
+            effect = np.bincount(rows.item, w * gain, items) / mass
+            baseline = np.bincount(rows.item, w * unexposed, items) / mass
+            score = w * (gain - share * effect[rows.item]) / mass[rows.item]
+            stderr = _clustered_stderr(rows, score, items)
+            clip_share = np.bincount(rows.item, w * clipped, items) / np.bincount(rows.item, w, items)
+        few = (count.treated < self.min_units) | (count.control < self.min_units)
+        effect[few] = np.nan
+        reason = self._reasons(count, few, clip_share, effect, stderr, rows.unit_name)
+        table = item_table(
+            dataset.items.index,
+            raw=effect,
+            raw_stderr=stderr,
+            df=np.maximum(np.minimum(count.treated, count.control) * 2 - 2, 1),
+            treated=count.treated,
+            control=count.control,
+            ess=count.ess,
+            baseline=np.where(few, np.nan, baseline),
+            reason=reason,
+        )
+        pooled = _pooled(rows, score, mass, effect, baseline)
+        return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self.clip))
+
+    def _reasons(
+        self, count: _Arms, few: np.ndarray, clip_share: Floats, effect: Floats, stderr: Floats, unit: str
+    ) -> np.ndarray:
+        reason = plain_reason(count.treated, count.control, unit)
+        for k in np.flatnonzero(few & (reason == "")):
+            reason[k] = f"{count.treated[k]} exposed and {count.control[k]} unexposed {unit}s; needs {self.min_units}"
+        reason[(reason == "") & ~(stderr > 0)] = "the outcome never varies"
+        for k in np.flatnonzero((reason == "") & (clip_share > 0.01)):
+            reason[k] = f"propensities held at the limit in {clip_share[k]:.0%} of rows"
+        return reason
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The flat arrays of a fit: item code, item × unit code, weight, exposure, outcome, covariates."""
+
+    item: Ints
+    group: Ints
+    unit: Ints
+    w: Floats
+    t: Floats
+    y: Floats
+    x: Floats
+    units: Floats
+    unit_name: str
+
+    @classmethod
+    def read(cls, dataset: Dataset, estimand: Estimand) -> _Rows:
+        unit_names = tuple(name for name in dataset.schema.assignment if name != dataset.item)
+        adjust = adjusted(dataset, estimand)
+        columns = needed_columns(dataset, estimand, *unit_names, *adjust)
+        rows = sound_rows(dataset.interactions.frame(columns), dataset, estimand)
+        item = codes_of(rows[dataset.item], dataset.items.index)
+        rows, item = rows[item >= 0], item[item >= 0]
+        if not len(rows):
+            raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
+        if dataset.schema.assignment:
+            unit, count = unit_codes(rows, unit_names)
+        else:
+            unit, count = np.arange(len(rows)), len(rows)
+        group = pd.factorize(item * count + unit)[0].astype(np.int64)
+        first = np.unique(group, return_index=True)[1]
+        return cls(
+            item,
+            group,
+            unit,
+            dataset.weights(rows),
+            rows[estimand.treatment].to_numpy(float),
+            rows[estimand.outcome].to_numpy(float),
+            design(dataset, rows, adjust),
+            np.bincount(item[first], minlength=len(dataset.items)).astype(float),
+            " × ".join(unit_names) or ("item" if dataset.schema.assignment else "row"),
+        )
+
+
+@dataclass(frozen=True)
+class _Arms:
+    """Assignment units mostly exposed and mostly not, and the effective number of units, per item.
+
+    `ess` is all units times the worse arm's Kish share `(Σa)² / (n Σa²)` of balancing weights `a`.
+    """
+
+    treated: Ints
+    control: Ints
+    ess: Floats
+
+    @classmethod
+    def count(cls, rows: _Rows, weight1: Floats, weight0: Floats, items: int) -> _Arms:
+        first = np.unique(rows.group, return_index=True)[1]
+        owner = rows.item[first]
+        exposed = np.bincount(rows.group, rows.w * (2 * rows.t - 1)) > 0
+        treated = np.bincount(owner, exposed, items).astype(np.int64)
+        control = np.bincount(owner, ~exposed, items).astype(np.int64)
+        shares = []
+        for weight in (weight1, weight0):
+            a = np.bincount(rows.group, rows.w * weight)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                kish = np.bincount(owner, a, items) ** 2 / np.bincount(owner, a * a, items)
+                shares.append(kish / np.bincount(owner, a > 0, items))
+        ess = np.nan_to_num((treated + control) * np.minimum(*shares))
+        return cls(treated, control, ess)
+
+
+def _clustered_stderr(rows: _Rows, score: Floats, items: int) -> Floats:
+    first = np.unique(rows.group, return_index=True)[1]
+    owner = rows.item[first]
+    units = np.bincount(owner, minlength=items)
+    squares = np.bincount(owner, np.bincount(rows.group, np.nan_to_num(score)) ** 2, items)
+    return np.sqrt(squares * units / np.maximum(units - 1, 1))
+
+
+def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: Floats) -> Pooled | None:
+    """The average over estimated items, weighted by how many rows each speaks for."""
+    known = np.isfinite(effect)
+    if not known.any():
+        return None
+    weight = np.where(known, mass, 0) / mass[known].sum()
+    part = np.where(known[rows.item], np.nan_to_num(score) * weight[rows.item], 0)
+    by_group = np.bincount(rows.group, part)
+    sums = [np.bincount(code, part) for code in (rows.item, rows.unit)]
+    cell = float((by_group**2).sum())
+    both = [float((s**2).sum()) for s in sums]
+    variance = max(sum(both) - cell, *both)
+    how = f"average over {int(known.sum())} items by rows; errors clustered by item and assignment unit"
+    return pooled_of(
+        float(weight @ np.where(known, effect, 0)),
+        variance**0.5,
+        baseline=float(weight @ np.where(known, baseline, 0)),
+        items=int(known.sum()),
+        units=len(np.unique(rows.group)),
+        how=how,
+    )
+
+
+def _assumptions(dataset: Dataset, estimand: Estimand, clip: float) -> tuple[str, ...]:
+    named = ", ".join(estimand.adjustment) or "nothing"
+    said = [
+        f"Given {named}, exposure is as good as random within an item.",
+        "Either the propensity (logistic) or the outcome (linear) model is right.",
+        f"Propensities are held within [{clip:g}, {1 - clip:g}].",
+    ]
+    return tuple(said) if dataset.schema.assignment else (*said, "Assumes independent rows.")
