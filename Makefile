@@ -1,0 +1,37 @@
+# Two commands: `make demo` runs the main job on real data, `make test` runs the tests.
+# They need Python 3.11-3.13 with venv, and make. pip's own settings are honoured.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types contract check clean
+
+demo: $(VENV)/.demo
+	$(BIN)/causalkit run quickstart
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: lint types contract
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contract: $(VENV)/.dev
+	$(BIN)/lint-imports --no-cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"causalkit needs Python 3.11-3.13, and {sys.executable} is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing causalkit[$*] into $(VENV) (minutes the first time)"
+	$(PIP) -e '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs
