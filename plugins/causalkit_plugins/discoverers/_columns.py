@@ -1,0 +1,197 @@
+"""A table's columns as a discovery method can use them: checked, sorted by name, numbers or codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.errors import DataError
+from causalkit.types import Variables
+
+Floats = npt.NDArray[np.float64]
+MAX_LEVELS = 12
+"""Levels of a categorical that get a column of their own; rarer ones are one level together."""
+_DISTINCT = 20
+"""Distinct whole numbers up to which a column declared categorical counts as discrete."""
+
+
+@dataclass
+class Columns:
+    """The usable columns, by name in sorted order, and what was left out and why.
+
+    `correlation` is over the numeric columns, of which `blocks[v]` are variable v's; `codes` is
+    `[n, p]` where all are treated as discrete.
+    """
+
+    names: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
+    blocks: list[npt.NDArray[np.intp]] = field(default_factory=list)
+    correlation: Floats | None = None
+    codes: npt.NDArray[np.int64] | None = None
+
+
+def prepare(variables: Variables, test: str) -> Columns:
+    """Columns for `test` (`auto`, `gaussian`, `discrete`).
+
+    Raises
+    ------
+    DataError : too few rows, numbers that are missing or infinite, or continuous columns for a
+        discrete test.
+    """
+    names = sorted(variables.names)
+    if len(set(names)) < len(names):
+        raise DataError(f"discovery got two columns of one name: {names}", "Give each column a name of its own.")
+    if len(variables.table) <= len(names):
+        raise DataError(
+            f"discovery has {len(variables.table)} rows for {len(names)} columns",
+            "Give it more rows than columns: a finer unit, a longer log, or fewer columns.",
+        )
+    _refuse_missing(variables, names)
+    constant = [name for name in names if len(variables.table[name].unique()) <= 1]
+    kept = [name for name in names if name not in constant]
+    notes = [f"not tested, constant: {', '.join(constant)}"] if constant else []
+    discrete = [name for name in kept if _is_discrete(variables, name)]
+    if test == "discrete" and len(discrete) < len(kept):
+        other = [name for name in kept if name not in discrete]
+        raise DataError(
+            f"test: discrete, and these columns are not: {', '.join(other)}",
+            "Use test: auto, or declare them categorical (whole numbers, at most 20 of them).",
+        )
+    if kept and (test == "discrete" or (test == "auto" and len(discrete) == len(kept))):
+        return _coded(variables, kept, notes)
+    return _scored(variables, kept, discrete, notes)
+
+
+def _refuse_missing(variables: Variables, names: list[str]) -> None:
+    bad = {}
+    for name in names:
+        column = variables.table[name]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            missing = ~np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
+            bad[name] = int(missing.sum())
+    said = [f"{name} ({count})" for name, count in bad.items() if count]
+    if said:
+        raise DataError(
+            f"discovery needs finite numbers; missing or infinite in {', '.join(said)}",
+            "Fill or drop them under `clean:`, or leave the column out.",
+        )
+
+
+def _is_discrete(variables: Variables, name: str) -> bool:
+    column = variables.table[name]
+    if pd.api.types.is_bool_dtype(column):
+        return True
+    if not pd.api.types.is_numeric_dtype(column):
+        return not pd.api.types.is_datetime64_any_dtype(column)
+    if variables[name].kind not in ("binary", "categorical"):
+        return False
+    values = column.unique()
+    return len(values) <= _DISTINCT and bool(np.all(values == np.round(values.astype(float))))
+
+
+def _level_codes(column: pd.Series[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Codes by sorted level (a missing value is a level), and how often each occurs."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)[1]
+    else:
+        text = column.astype(object).where(column.notna(), None).map(lambda v: (v is None, str(v)))
+        codes = pd.factorize(text, sort=True)[0]
+    return codes.astype(np.int64), np.bincount(codes)
+
+
+def _coded(variables: Variables, names: list[str], notes: list[str]) -> Columns:
+    kept, columns, seen = [], [], {}
+    for name in _important_first(variables, names):
+        codes, _ = _level_codes(variables.table[name])
+        key = pd.factorize(codes)[0].tobytes()  # equal for the same partition of the rows
+        if key in seen:
+            notes.append(f"not tested: {name} says the same as {seen[key]}")
+            continue
+        seen[key] = name
+        kept.append(name)
+        columns.append(codes)
+    order = sorted(range(len(kept)), key=lambda at: kept[at])
+    return Columns(tuple(kept[at] for at in order), notes, codes=np.column_stack([columns[at] for at in order]))
+
+
+def _scored(variables: Variables, names: list[str], discrete: list[str], notes: list[str]) -> Columns:
+    parts: dict[str, Floats] = {}
+    for name in names:
+        column = variables.table[name]
+        parts[name] = _standard(_indicators(column, name, notes) if name in discrete else _numbers(column))
+    if not parts:
+        return Columns((), notes, [], np.empty((0, 0)))
+    order = _important_first(variables, names)
+    stacked = np.hstack([parts[name] for name in order])
+    owner = np.repeat(order, [parts[name].shape[1] for name in order])
+    correlation = stacked.T @ stacked / len(stacked)
+    left_out = _redundant(correlation, owner, order, notes)
+    usable = [name for name in names if name not in left_out]
+    blocks = [np.flatnonzero(owner == name) for name in usable]
+    return Columns(tuple(usable), notes, blocks, correlation)
+
+
+def _important_first(variables: Variables, names: list[str]) -> list[str]:
+    """Treatment and outcome before the others, so that a copy of them is what is left out."""
+    first = [name for name in (variables.treatment, variables.outcome) if name in names]
+    return first + [name for name in names if name not in first]
+
+
+def _numbers(column: pd.Series[float]) -> Floats:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = column.astype("int64")
+    return column.to_numpy(np.float64)[:, None]
+
+
+def _indicators(column: pd.Series[str], name: str, notes: list[str]) -> Floats:
+    """A categorical as numbers: 0/1 for two levels, ranks where ordered, else a column per level."""
+    codes, counts = _level_codes(column)
+    ordered = isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered
+    if ordered or len(counts) == 2:
+        return codes.astype(float)[:, None]
+    by_size = np.argsort(-counts, kind="stable")
+    if len(counts) > MAX_LEVELS:
+        notes.append(f"{name}: levels beyond the {MAX_LEVELS - 1} most frequent were taken together")
+    own = by_size[1:MAX_LEVELS] if len(counts) <= MAX_LEVELS else by_size[: MAX_LEVELS - 1]
+    return np.asarray(codes[:, None] == own, float)
+
+
+def _standard(values: Floats) -> Floats:
+    scale = np.abs(values).max(axis=0)
+    values = values / np.where(scale > 0, scale, 1)  # before squaring: 1e308 must not overflow
+    values = values - values.mean(axis=0)
+    spread = np.sqrt((values**2).mean(axis=0))
+    return np.asarray(values / np.where(spread > 0, spread, 1))
+
+
+def _redundant(r: Floats, owner: npt.NDArray[np.str_], order: list[str], notes: list[str]) -> set[str]:
+    """Variables that earlier ones in `order` determine linearly; each is named in a note."""
+    if _well_conditioned(r):
+        return set()
+    left_out: set[str] = set()
+    basis: list[int] = []
+    for name in order:
+        columns = np.flatnonzero(owner == name)
+        trial = [*basis, *columns]
+        if _well_conditioned(r[np.ix_(trial, trial)]):
+            basis = trial
+            continue
+        left_out.add(name)
+        weights = np.linalg.lstsq(r[np.ix_(basis, basis)], r[np.ix_(basis, columns)], rcond=None)[0]
+        involved = np.abs(weights).max(axis=1) > 1e-6 if basis else np.array([], bool)
+        others = sorted({str(owner[b]) for b, used in zip(basis, involved, strict=True) if used})
+        shown = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+        notes.append(f"not tested: {name} follows from {shown or 'its own levels'} (duplicate or collinear)")
+    return left_out
+
+
+def _well_conditioned(r: Floats) -> bool:
+    """Whether no column is, but for rounding, a combination of the ones before it."""
+    try:
+        pivots = np.diag(np.linalg.cholesky(r))
+    except np.linalg.LinAlgError:
+        return False
+    return bool((pivots**2 > 1e-9).all())
