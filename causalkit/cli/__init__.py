@@ -1,1 +1,156 @@
-"""The command line."""
+"""The command line: a static table of commands, each imported when it is called.
+
+`causalkit --help` needs click and this file alone. A plugin adds commands by entry points in the group
+`causalkit.commands`; they are listed from metadata and imported when called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["GROUP", "cli", "main"]
+
+GROUP = "causalkit.commands"
+"""The entry-point group of plugins' own commands."""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("causalkit.cli.run:run", "Run a config, or a packaged example such as quickstart."),
+    "check": ("causalkit.cli.check:check", "Check a config without running it."),
+    "init": ("causalkit.cli.init:init", "Write a commented config for your own tables, or from an example."),
+    "plugins": ("causalkit.cli.plugins:plugins", "List what is installed, and whose it is."),
+    "describe": ("causalkit.cli.describe:describe", "Say what a component or the config takes."),
+    "recommend": ("causalkit.cli.recommend:recommend", "Recommendations of a run for one user."),
+    "explain": ("causalkit.cli.explain:explain", "The receipt of one recommendation."),
+    "runs": ("causalkit.cli.runs:runs", "List runs, or show one."),
+    "report": ("causalkit.cli.report:report", "Where a run's report is; --open shows it."),
+    "data": ("causalkit.cli.data:data", "Look at the log that a config names."),
+}
+"""Name → where the command is, and the line that `--help` shows."""
+
+
+class LazyGroup(click.Group):
+    """Lists commands from the table and from plugins' metadata; imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The built-in commands in the table's order, then plugins' by name."""
+        return [*COMMANDS, *sorted(set(_plugin_commands()) - set(COMMANDS))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None where there is none of that name."""
+        if cmd_name in COMMANDS:
+            from importlib import import_module
+
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+        point = _plugin_commands().get(cmd_name)
+        return _from_plugin(point) if point is not None else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest command where there is none of that name."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from causalkit.errors import nearest
+
+            raise click.UsageError(f"no such command: {args[0]!r}{nearest(args[0], self.list_commands(ctx))}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        plugins = [(name, f"({_owner(point)})") for name, point in sorted(_plugin_commands().items())]
+        if plugins:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(plugins)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(None, "-V", "--version", package_name="causalkit", prog_name="causalkit")
+def cli() -> None:
+    """What does showing each item cause? Causal recommendation, from log to receipt.
+
+    Start with `causalkit run quickstart`. Results go to stdout, all else to stderr; --json makes the
+    result one JSON document.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage or config, 3 partly done, 4 budget, 130 stopped."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    try:
+        code = cli.main(arguments, prog_name="causalkit", standalone_mode=False)
+    except BaseException as error:
+        from causalkit.cli._failure import report_failure
+
+        code = report_failure(error, arguments)
+    _flush()
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _flush() -> None:
+    """Flush stdout; a reader that has gone away (`| head`) is no failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _plugin_commands() -> dict[str, EntryPoint]:
+    """Commands that plugins offer; `importlib.metadata` is only imported where one might."""
+    if not any(_mentions_commands(folder) for folder in dict.fromkeys(sys.path)):
+        return {}
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in COMMANDS}
+
+
+def _mentions_commands(folder: str) -> bool:
+    wanted = f"[{GROUP}]".encode()
+    return any(wanted in text for text in _entry_point_files(folder or "."))
+
+
+def _entry_point_files(folder: str) -> Iterator[bytes]:
+    if folder.endswith((".zip", ".egg")):
+        yield f"[{GROUP}]".encode()  # not a folder: let importlib.metadata look
+        return
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")):
+            try:
+                with open(f"{folder}/{name}/entry_points.txt", "rb") as file:
+                    yield file.read()
+            except OSError:
+                continue
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"
+
+
+def _from_plugin(point: EntryPoint) -> click.Command:
+    from causalkit.errors import PluginError
+
+    try:
+        command: Any = point.load()
+    except (Exception, SystemExit) as error:  # a stranger's import may do anything
+        raise PluginError(
+            f"the command {point.name!r} of {_owner(point)} could not be imported: {type(error).__name__}: {error}",
+            f"Its target is {point.value}.",
+        ) from error
+    if not isinstance(command, click.Command):
+        raise PluginError(
+            f"the command {point.name!r} of {_owner(point)} is a {type(command).__name__}, no click command"
+        )
+    return command

@@ -1,0 +1,96 @@
+"""Results to stdout, narration to stderr, `--json` as one document; rich only when something is printed."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Output", "common_options", "plain_json", "runs_dir_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """How one command shows its result and what it says on the way."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def result(self, document: Mapping[str, Any], render: Callable[[Console], None]) -> None:
+        """Print the result: the document under `--json`, else what `render` prints."""
+        if self.json:
+            click.echo(json.dumps({"schema_version": 1, **plain_json(document)}, ensure_ascii=False))
+        else:
+            render(stdout_console())
+
+    def say(self, text: str) -> None:
+        """A line of narration on stderr; nothing under `-q`."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    @contextlib.contextmanager
+    def only_results(self) -> Iterator[None]:
+        """What components print meanwhile goes to stderr, so that stdout holds the result alone."""
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+
+
+def stdout_console() -> Console:
+    """A console on stdout; plain text, 110 wide, where that is no terminal."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, emoji=False, markup=False, width=None if terminal else 110, soft_wrap=False)
+
+
+def common_options(function: F) -> F:
+    """`--json`, `-q` and `-v`; the command receives an `Output` as its keyword `out`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="The result as one JSON document.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the result and errors.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more; print tracebacks.")
+    @wraps(function)
+    def wrapper(*args: Any, as_json: bool, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
+        return function(*args, out=Output(as_json, quiet, verbose), **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def runs_dir_option(function: F) -> F:
+    """`--runs-dir`, where runs are kept."""
+    option = click.option(
+        "--runs-dir", default="runs", show_default=True, type=click.Path(file_okay=False), help="Where runs are kept."
+    )
+    return option(function)
+
+
+def plain_json(value: Any) -> Any:
+    """The value as JSON can hold it: NaN and infinities as null, numpy scalars as Python's, tables as rows."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(inner) for key, inner in value.items()}
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [plain_json(row) for row in value.to_dict(orient="records")]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain_json(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return plain_json(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)

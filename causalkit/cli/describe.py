@@ -1,0 +1,128 @@
+"""`causalkit describe`: what a component takes, or what a config's keys mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from causalkit.cli._output import Output, common_options, plain_json
+
+if TYPE_CHECKING:
+    from causalkit.registry import Entry
+
+__all__ = ["describe"]
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name", required=False)
+@common_options
+def describe(kind: str, name: str | None, out: Output) -> None:
+    """Say what the component NAME of KIND takes; `config` as KIND describes a config's keys.
+
+    With --json, the JSON Schema of its parameters.
+    """
+    from causalkit.components import KINDS
+    from causalkit.errors import UsageError, nearest
+
+    if kind == "config":
+        _describe_config(name, out)
+        return
+    if kind not in KINDS:
+        known = [*KINDS, "config"]
+        raise UsageError(f"there is no kind {kind!r}{nearest(kind, known)}", f"Kinds: {', '.join(known)}.")
+    if name is None:
+        _describe_kind(kind, out)
+        return
+    from causalkit.parameters import json_schema
+    from causalkit.registry import default_registry
+
+    registry = default_registry()
+    entry = registry.find(kind, name)
+    with out.only_results():
+        cls = registry.load(kind, name)
+        shown = {**json_schema(cls), "kind": kind, "name": entry.name, "distribution": entry.distribution}
+    out.result(shown, lambda console: _render(console, entry, cls, shown))
+
+
+def _describe_kind(kind: str, out: Output) -> None:
+    from causalkit.components import KINDS
+    from causalkit.registry import default_registry
+
+    entries = default_registry().of(kind)
+    rows = [{"name": entry.name, "summary": entry.declaration.summary} for entry in entries]
+
+    def render(console: Any) -> None:
+        console.print(f"{kind}: {KINDS[kind].summary}")
+        for row in rows:
+            console.print(f"  {row['name']:<22} {row['summary']}")
+
+    out.result({"kind": kind, "summary": KINDS[kind].summary, "components": rows}, render)
+
+
+def _describe_config(section: str | None, out: Output) -> None:
+    from causalkit.config import describe_config
+    from causalkit.errors import UsageError, nearest
+
+    rows = [row for row in describe_config() if section in (None, row.key, row.key.partition(".")[0])]
+    if not rows:
+        known = dict.fromkeys(row.key.partition(".")[0] for row in describe_config())
+        raise UsageError(f"a config has no key {section!r}{nearest(str(section), known)}", f"Keys: {', '.join(known)}.")
+    shown = [{"key": row.key, "default": row.default, "help": row.help} for row in rows]
+    out.result({"keys": shown}, lambda console: _render_rows(console, [(r.key, r.default, r.help) for r in rows]))
+
+
+def _render(console: Any, entry: Entry, cls: type, schema: dict[str, Any]) -> None:
+    console.print(f"{entry.kind} {entry.name}, from {entry.distribution} {entry.version}".rstrip())
+    console.print()
+    console.print(schema.get("description") or entry.declaration.summary)
+    required = set(schema.get("required", ()))
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else _default(field.get("default"))
+        rows.append((f"{name}: {_type(field, schema)}", default, field.get("description", "")))
+    for name in ("level", "sort", "needs", "input"):
+        value = getattr(cls, name, None)
+        if isinstance(value, str | tuple | frozenset) and name not in schema.get("properties", {}):
+            text = value if isinstance(value, str) else ", ".join(sorted(value)) or "nothing"
+            console.print(f"\n{name}: {text}")
+    console.print()
+    if rows:
+        _render_rows(console, rows)
+    else:
+        console.print("It takes no parameters.")
+
+
+def _render_rows(console: Any, rows: list[tuple[str, str, str]]) -> None:
+    from rich.padding import Padding
+
+    for name, default, text in rows:
+        console.print(f"{name}  ({'required' if default == 'required' else f'default {default}'})", style="bold")
+        if text:
+            console.print(Padding(text, (0, 0, 0, 4), expand=False))
+
+
+def _default(value: Any) -> str:
+    return "none" if value is None else str(plain_json(value))
+
+
+def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
+    """A parameter's type in a few words."""
+    if "x-kind" in field:
+        return f"a {field['x-kind']}"
+    if "$ref" in field:
+        return str(field["$ref"].rpartition("/")[2])
+    if "anyOf" in field:
+        return " or ".join(dict.fromkeys(_type(inner, schema) for inner in field["anyOf"]))
+    if "enum" in field:
+        return " or ".join(repr(value) for value in field["enum"])
+    if "const" in field:
+        return repr(field["const"])
+    words = {"null": "none", "array": "list", "object": "mapping", "boolean": "true or false", "string": "text"}
+    found = field.get("type", "anything")
+    limits = [f"{sign} {field[key]}" for key, sign in _LIMITS if key in field]
+    return ", ".join([words.get(found, found), *limits])
+
+
+_LIMITS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))

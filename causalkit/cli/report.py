@@ -1,0 +1,32 @@
+"""`causalkit report`: where a run's report is."""
+
+from __future__ import annotations
+
+import click
+
+from causalkit.cli._output import Output, common_options, runs_dir_option
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("run", default="latest")
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@click.option("--write", is_flag=True, help="Write it anew from what the run holds.")
+@runs_dir_option
+@common_options
+def report(run: str, show: bool, write: bool, runs_dir: str, out: Output) -> None:
+    """Print where the report of RUN (a path, the start of its name, or `latest`) is."""
+    from causalkit.errors import UsageError
+    from causalkit.runner import open_run
+
+    with out.only_results():
+        opened = open_run(run, runs_dir)
+        if write:
+            opened.write_report()
+    path = opened.report_path
+    if not path.exists():
+        raise UsageError(f"run {opened.id} ({opened.status}) has no report", "--write makes one of what it has.")
+    if show:
+        opened.open_report()
+    out.result({"run": opened.id, "report": str(path)}, lambda console: console.print(str(path), soft_wrap=True))

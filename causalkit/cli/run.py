@@ -1,0 +1,102 @@
+"""`causalkit run`: a config, or an example, from log to report."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import click
+
+from causalkit.cli._output import Output, common_options, runs_dir_option
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("config")
+@click.option("-o", "--override", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the config.")
+@click.option("--until", metavar="STEP", help="Stop after this step (load, encode, discover, … report).")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--seed", type=click.IntRange(min=0), help="The one seed; overrides the config's.")
+@click.option("--device", default="cpu", show_default=True, help="Where torch works: cpu, cuda, cuda:1 …")
+@click.option("--executor", metavar="NAME", help="An executor component, such as serial or process.")
+@click.option("--workers", type=click.IntRange(min=1), help="How many workers; more than one means `process`.")
+@runs_dir_option
+@common_options
+def run(
+    config: str,
+    overrides: tuple[str, ...],
+    until: str | None,
+    dry_run: bool,
+    seed: int | None,
+    device: str,
+    executor: str | None,
+    workers: int | None,
+    runs_dir: str,
+    out: Output,
+) -> None:
+    """Run CONFIG: a YAML file, or a packaged example (quickstart, shop).
+
+    Everything is kept in a folder of its own under --runs-dir, the report among it.
+    """
+    if dry_run:
+        _show_plan(config, overrides, until, seed, out)
+        return
+    from causalkit import runner
+    from causalkit.cli._progress import terminal_progress
+    from causalkit.cli._summary import document, render
+
+    signal.signal(signal.SIGTERM, _stop)
+    with out.only_results():
+        made = runner.run(
+            config,
+            overrides=overrides,
+            seed=seed,
+            until=until,
+            device=device,
+            executor=_executor(executor, workers),
+            runs_dir=runs_dir,
+            progress=terminal_progress(quiet=out.quiet or out.json),
+        )
+        shown = document(made)
+    out.result(shown, lambda console: render(console, made))
+
+
+def _executor(name: str | None, workers: int | None) -> Any:
+    if workers is None:
+        return name
+    use = name or ("process" if workers > 1 else "serial")
+    return {"use": use, "params": {"workers": workers}} if use != "serial" else use
+
+
+def _stop(number: int, frame: Any) -> None:
+    """A request to end is the same as Ctrl-C: the run folder says `interrupted`."""
+    raise KeyboardInterrupt
+
+
+def _show_plan(config: str, overrides: tuple[str, ...], until: str | None, seed: int | None, out: Output) -> None:
+    from causalkit import runner
+    from causalkit.config import load_config
+    from causalkit.errors import UsageError, nearest
+
+    if until is not None and until not in runner.STEPS:
+        raise UsageError(
+            f"there is no step {until!r}{nearest(until, runner.STEPS)}", f"Steps: {', '.join(runner.STEPS)}."
+        )
+    extra = (f"seed={seed}",) if seed is not None else ()
+    loaded = load_config(config, overrides=(*overrides, *extra))
+    steps = runner.plan(loaded)
+    last = [name for name, _ in steps].index(until) if until else len(steps) - 1
+    steps = steps[: last + 1]
+    shown = {
+        "config": loaded.to_dict(),
+        "config_hash": loaded.hash,
+        "steps": [{"step": step, "uses": uses or None} for step, uses in steps],
+    }
+
+    def render(console: Any) -> None:
+        console.print(f"{loaded.name} ({loaded.hash}) would do, with seed {loaded.seed}:")
+        for step, uses in steps:
+            console.print(f"  {step:<9} {uses or '— left out'}")
+
+    out.result(shown, render)
