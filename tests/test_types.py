@@ -79,7 +79,7 @@ def test_knowledge_contradictions_are_named() -> None:
         Knowledge({"a": 0, "b": 1}, required=frozenset({("b", "a")})).check()
     with pytest.raises(ConfigError, match="form a cycle"):
         Knowledge(required=frozenset({("a", "b"), ("b", "c"), ("c", "a")})).check()
-    with pytest.raises(ConfigError, match="'prize'|prize: no such variable; did you mean 'price'"):
+    with pytest.raises(ConfigError, match="prize: no such variable; did you mean 'price'"):
         Knowledge({"prize": 0}).check(["price"])
 
 
