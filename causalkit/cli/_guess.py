@@ -37,6 +37,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 """Words that name a role, the surest first."""
 _SEVERAL = ("group", "margin", "cost")
 _SIGNALS = ("click", "clicked", "cart", "view", "viewed", "basket", "watched", "saved", "liked", "rating")
+_EARLIER = ("past", "prior", "previous", "lag", "lagged", "before", "last", "history")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def peek(path: str) -> pd.DataFrame:
             with pyarrow.parquet.ParquetFile(file) as opened:
                 batch = next(opened.iter_batches(ROWS), None)
                 table = batch if batch is not None else opened.schema_arrow.empty_table()
-                return table.to_pandas()  # type: ignore[no-any-return]
+                made: pd.DataFrame = table.to_pandas()
+                return made
         return pd.read_csv(file, nrows=ROWS)
     except (OSError, ValueError) as error:  # pyarrow's and pandas' own errors are ValueErrors
         raise DataError(f"{file} cannot be read: {error}", "It must be Parquet, or CSV with a header.") from None
@@ -106,6 +108,8 @@ def _roles(log: pd.DataFrame) -> dict[str, str]:
 def _fits(name: str, role: str) -> int | None:
     """How well a name fits a role (0 is best), or None."""
     words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+    if any(word in words for word in _EARLIER):
+        return None
     places = [i for i, word in enumerate(_NAMES[role]) if word in words or f"{word}s" in words]
     return min(places) if places else None
 
@@ -122,8 +126,11 @@ def _settled(log: pd.DataFrame, name: str, roles: dict[str, str]) -> tuple[str, 
     """Role and kind of a column of the log."""
     kind = _kind(log[name])
     if name in roles:
-        return roles[name], "time" if roles[name] == "time" else kind
+        fixed = {"time": "time", "user": "categorical", "item": "categorical", "segment": "categorical"}
+        return roles[name], fixed.get(roles[name], kind)
     words = re.findall(r"[a-z]+", name.lower())
+    if any(word in words for word in _EARLIER):
+        return "covariate", kind
     if any(word in words for word in (*_SIGNALS, *_NAMES["outcome"])):
         return "signal", kind
     if words[-1:] == ["id"] or kind in ("text", "time"):
@@ -157,6 +164,8 @@ def _explained(found: Guess) -> Guess:
         "time": "orders rows: needed for time blocks",
         "group": "items of one kind share calendars",
     }.get(found.role, "")
+    if found.role and found.kind == "text":
+        why = "read by encoders"
     return Guess(found.name, found.role, found.kind, found.table, why)
 
 
