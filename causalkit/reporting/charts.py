@@ -99,9 +99,7 @@ def _drawn(line: Line, scale: Scale, ruled: list[Markup]) -> Line:
 
 
 def _tick(scale: Scale, tick: float, text: str) -> Markup:
-    at = scale.at(tick)
-    anchor = "start" if at < 6 else "end" if at > 94 else "middle"
-    return element("text", text, x=scale.percent(tick), y=14, text_anchor=anchor)
+    return element("text", text, x=scale.percent(tick), y=14, text_anchor="middle")
 
 
 def scatter(
@@ -192,7 +190,7 @@ def histogram(values: Iterable[float], *, threshold: float, label: str, x_label:
     heights, _ = np.histogram(counts, edges)
     height, floor = 250.0, 208.0
     up = Scale(0.0, float(max(heights.max(initial=1), 1)) * 1.08, floor, 14.0)
-    across = Scale(0.0, float(edges[-1]), 2.0, 98.0)
+    across = Scale(0.0, float(edges[-1]), 8.0, 99.0)
     marks = []
     for tick, text in tick_labels(up, about=4):
         at = float(up.at(tick))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from causalkit.reporting import parts
-from causalkit.reporting.graph_svg import draw, evidence_of
+from causalkit.reporting.graph_marks import evidence_of
+from causalkit.reporting.graph_svg import draw
 from causalkit.reporting.recommendations import recommendations
 from causalkit.reporting.summary import answer, cards, caveats, status_counts, units_of
 from causalkit.reporting.svg import shape

@@ -107,8 +107,7 @@ def _items_card(view: ReportView) -> Card | None:
         return None
     told = int((view.effects.item["q"] < 0.05).sum())
     out = sum(n for status, n in counts.items() if status in EXCLUDED)
-    below = f"of {count(sum(counts.values()))} {view.items_called} differ from 0 (q < .05 at the unit of assignment)"
-    below += f"; {count(counts.get('predicted', 0))} predicted, {count(out)} left out of the ranking"
+    below = f"of {count(sum(counts.values()))} (q < .05); {count(counts.get('predicted', 0))} predicted, {count(out)} left out"
     return Card("Told apart from zero", count(told), view.items_called, below)
 
 
@@ -209,7 +208,7 @@ def _of_items(view: ReportView) -> list[Caveat]:
     found = []
     if counts.get("refuted"):
         n = counts["refuted"]
-        found.append(Caveat("weakens", f"{count(n)} of {count(total)} {view.items_called} are marked refuted."))
+        found.append(Caveat("weakens", f"Marked refuted by a falsification: {count(n)} of {count(total)} {view.items_called}."))
     if out:
         told = joined(f"{count(n)} {status}" for status, n in out.items())
         found.append(Caveat("note", f"Left out of the ranking: {told}, of {count(total)}."))

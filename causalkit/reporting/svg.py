@@ -87,7 +87,7 @@ def tick_labels(scale: Scale, *, factor: float = 1.0, sign: bool = False, about:
     """Each tick's value and its text, values shown × `factor`."""
     ticks = scale.ticks(about)
     digits = _tick_digits(ticks, factor)
-    return [(tick, number(factor * tick, digits, sign=sign)) for tick in ticks]
+    return [(tick, number(factor * tick, digits, sign=sign) if tick else "0") for tick in ticks]
 
 
 def shape(kind: str, x: str, y: str | float, class_: str) -> Markup:
