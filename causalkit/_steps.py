@@ -27,6 +27,7 @@ from causalkit.types import (
     Effects,
     Embeddings,
     EmbeddingTable,
+    Estimand,
     Facts,
     Knowledge,
     Measurement,
@@ -256,21 +257,27 @@ def _ladder(work: Work, main: Estimator, naive: Effects, effects: Effects) -> pd
     """Pooled effects step by step: naive, the estimator's own steps, secondary estimands."""
     made = work.made
     assert made.estimand is not None
-    own = effects.ladder.assign(main=False)
-    if len(own):
-        own.loc[own.index[-1], "main"] = True
-    rows = [_pooled_row("naive: exposed minus unexposed", made.estimand.population, naive), own]
+    own = _own_steps(effects, made.estimand)
+    rows = [_pooled_row(_NAIVE, made.estimand.population, naive), own.assign(main=own.index == own.index.max())]
     for other in made.secondary:
-        beside = work.build("estimator", work.config.naive)
         context = work.under(f"secondary.{other.name}")
         if not other.arms:
-            naive_there = beside.fit(made.training, other, context=context).effects_
-            rows.append(_pooled_row("naive: exposed minus unexposed", other.population, naive_there))
-        rows.append(_clone(main).fit(made.training, other, None, context=context).effects_.ladder)
-    kept = [row for row in rows if len(row)]
-    if not kept:
+            beside = work.build("estimator", work.config.naive).fit(made.training, other, context=context)
+            rows.append(_pooled_row(_NAIVE, other.population, beside.effects_))
+        rows.append(_own_steps(_clone(main).fit(made.training, other, None, context=context).effects_, other))
+    kept = [row if "main" in row else row.assign(main=False) for row in rows if len(row)]
+    return pd.concat(kept, ignore_index=True) if kept else effects.ladder
+
+
+_NAIVE = "naive: exposed minus unexposed"
+
+
+def _own_steps(effects: Effects, estimand: Estimand) -> pd.DataFrame:
+    """The estimator's ladder, or its pooled effect alone where it has none."""
+    if len(effects.ladder):
         return effects.ladder
-    return pd.concat(kept, ignore_index=True).astype({"main": "boolean"}).fillna({"main": False})
+    adjusted = "adjusted for " + (", ".join(estimand.adjustment) or "nothing")
+    return _pooled_row(adjusted, estimand.population, effects)
 
 
 def _pooled_row(name: str, population: str, effects: Effects) -> pd.DataFrame:
