@@ -79,8 +79,8 @@ class WilksLambda:
         self.padded = _padded(correlation, blocks, self.width)
 
     def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
-        count, level = sets.shape
-        given = np.repeat(sets[:, None, :], len(targets), axis=1).reshape(-1, level)
+        count = len(sets)
+        given = np.repeat(sets, len(targets), axis=0)
         target = np.tile(targets, count)
         inside = (given == target[:, None]).any(axis=1)
         p = np.full(len(target), np.nan)

@@ -57,7 +57,7 @@ def orient(adjacent: Bools, allowed: Bools, colliders: Iterable[Triple], ambiguo
     ambiguous : triples of which nothing is concluded.
     """
     by_knowledge = adjacent & allowed & ~allowed.T
-    marks = Marks(adjacent, by_knowledge, np.zeros_like(adjacent), set(ambiguous))
+    marks = Marks(adjacent, by_knowledge.copy(), np.zeros_like(adjacent), set(ambiguous))
     proposed = np.zeros_like(adjacent)
     for i, k, j in colliders:
         if allowed[i, k] and allowed[j, k]:
