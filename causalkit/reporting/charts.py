@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class Line:
     style: str = "mark"
     extra: tuple[tuple[float, str, str], ...] = ()
     heading: bool = False
-    plot: Markup = Markup("")
+    plot: Markup = field(default_factory=Markup)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,6 @@ def _rules(scale: Scale, reference: float) -> list[Markup]:
 
 
 def _drawn(line: Line, scale: Scale, ruled: list[Markup]) -> Line:
-    from dataclasses import replace
-
     if line.heading:
         return line
     marks = [*ruled, *interval_mark(scale, line.value, line.lower, line.upper, kind=line.kind, class_=line.style)]
@@ -103,9 +101,18 @@ def _tick(scale: Scale, tick: float, text: str) -> Markup:
 
 
 def scatter(
-    x: npt.ArrayLike, y: npt.ArrayLike, stderr: npt.ArrayLike, *, slope: float, intercept: float = math.nan,
-    factor: float = 100.0, label: str, x_label: str, y_label: str, names: Sequence[str] = (),
-) -> Markup:  # fmt: skip
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    stderr: npt.ArrayLike,
+    *,
+    slope: float,
+    intercept: float = math.nan,
+    factor: float = 100.0,
+    label: str,
+    x_label: str,
+    y_label: str,
+    names: Sequence[str] = (),
+) -> Markup:
     """Claimed (x) against held-out (y) effects: identity line, fitted line, 95 % intervals where few.
 
     The view covers the middle 98 % of held-out effects; points beyond stand at the edge.
@@ -115,7 +122,7 @@ def scatter(
     across = Scale.over(claimed, start=3, end=97)
     low, high = np.nanquantile(found, [0.01, 0.99]) if np.isfinite(found).any() else (0.0, 1.0)
     up = Scale.over([low, high, across.low, across.high], start=height - 34, end=12)
-    marks = _grid(across, up, factor, height)
+    marks, ticks = _grid(across, up, factor, height)
     marks.append(_segment(across, up, 1.0, 0.0, "identity"))
     if math.isfinite(slope):
         through = intercept if math.isfinite(intercept) else _through_mean(claimed, found, errors, slope)
@@ -130,6 +137,7 @@ def scatter(
             marks.append(element("line", x1=at, x2=at, y1=ends[0], y2=ends[1], class_="whisker"))
         told = [element("title", names[i])] if few and len(names) else []
         marks.append(element("circle", *told, cx=at, cy=float(up.at(found[i])), r=float(sizes[i]), class_="point"))
+    marks += ticks
     marks.append(element("text", y_label, x=4, y=22, class_="axis-name"))
     marks.append(element("text", x_label, x="98%", y=height - 4, text_anchor="end", class_="axis-name"))
     return chart(label, height, marks, class_="chart scatter")
@@ -166,19 +174,18 @@ def _segment(across: Scale, up: Scale, slope: float, intercept: float, class_: s
     return element("line", x1=across.percent(low), x2=across.percent(high), **ends, class_=class_)
 
 
-def _grid(across: Scale, up: Scale, factor: float, height: float) -> list[Markup]:
-    marks = []
+def _grid(across: Scale, up: Scale, factor: float, height: float) -> tuple[list[Markup], list[Markup]]:
+    marks, ticks = [], []
     for tick, text in tick_labels(up, factor=factor, sign=True):
         at, kind = float(up.at(tick)), "zero" if tick == 0 else "grid"
         marks.append(element("line", x1=0, x2="100%", y1=at, y2=at, class_=kind))
         if at > 40:
-            marks.append(element("text", text, x=4, y=at - 4, class_="tick"))
+            ticks.append(element("text", text, x=4, y=at - 4, class_="tick"))
     for tick, text in tick_labels(across, factor=factor, sign=True):
-        at = across.percent(tick)
-        kind = "zero" if tick == 0 else "grid"
-        marks.append(element("line", x1=at, x2=at, y1=12, y2=height - 34, class_=kind))
-        marks.append(element("text", text, x=at, y=height - 20, text_anchor="middle", class_="tick"))
-    return marks
+        place, kind = across.percent(tick), "zero" if tick == 0 else "grid"
+        marks.append(element("line", x1=place, x2=place, y1=12, y2=height - 34, class_=kind))
+        ticks.append(element("text", text, x=place, y=height - 20, text_anchor="middle", class_="tick"))
+    return marks, ticks
 
 
 def histogram(values: Iterable[float], *, threshold: float, label: str, x_label: str, y_label: str) -> Markup:
@@ -209,7 +216,7 @@ def histogram(values: Iterable[float], *, threshold: float, label: str, x_label:
                 y=float(up.at(float(n))),
                 height=floor - float(up.at(float(n))),
                 class_="bar few" if left + step - 1 < threshold else "bar",
-            )  # fmt: skip
+            )
         )
     every = max(1, math.ceil(len(edges) / 8))
     for left in edges[:-1:every]:

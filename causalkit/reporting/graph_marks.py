@@ -13,7 +13,7 @@ from causalkit.reporting.view import ReportView
 from causalkit.reporting.words import clean, shortened, wrapped
 from causalkit.types import Edge
 
-__all__ = ["LINE", "PAD", "ROLE_WORDS", "Box", "Picture", "end_marks", "evidence_of", "room_for", "tip", "tier_words"]
+__all__ = ["LINE", "PAD", "ROLE_WORDS", "Box", "Picture", "end_marks", "evidence_of", "room_for", "tier_words", "tip"]
 
 LINE, PAD = 16.0, 11.0
 """Pixels of a line of text, and of the space around the lines of a box."""
@@ -76,8 +76,12 @@ def evidence_of(edge: Edge) -> str:
 def end_marks(edge: Edge) -> tuple[str, str]:
     """What stands at the source's and at the target's end: an `arrow`, a `ring`, or nothing."""
     return {
-        "->": ("", "arrow"), "--": ("", ""), "<->": ("arrow", "arrow"), "o->": ("ring", "arrow"), "o-o": ("ring", "ring"),
-    }[edge.mark]  # fmt: skip
+        "->": ("", "arrow"),
+        "--": ("", ""),
+        "<->": ("arrow", "arrow"),
+        "o->": ("ring", "arrow"),
+        "o-o": ("ring", "ring"),
+    }[edge.mark]
 
 
 def room_for(mark: str) -> float:

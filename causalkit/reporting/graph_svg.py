@@ -26,7 +26,7 @@ class Drawing:
     wide: Markup
     narrow: Markup
     roles: tuple[tuple[str, str], ...]
-    evidence: tuple[str, ...]
+    evidence: tuple[tuple[str, str], ...]
     left_out: int
     marks: tuple[str, ...]
 
@@ -56,10 +56,27 @@ def draw(graph: CausalGraph, view: ReportView) -> Drawing:
         draw_layers(picture),
         draw_arcs(picture),
         tuple((role, words) for role, words in ROLE_WORDS.items() if role in present),
-        tuple(sorted({evidence_of(e) for e in edges})),
+        _evidence_words({evidence_of(e) for e in edges}),
         len(graph.nodes) - len(names),
         tuple(sorted({e.mark for e in edges})),
     )
+
+
+EVIDENCE_WORDS = {
+    "data": "from data",
+    "several": "several sources agree",
+    "knowledge": "from knowledge",
+    "llm": "from a language model",
+    "unsaid": "evidence not given",
+}
+
+
+def _evidence_words(present: set[str]) -> tuple[tuple[str, str], ...]:
+    """The lines that the legend explains; data alone and several sources share one."""
+    words = {name: EVIDENCE_WORDS[name] for name in EVIDENCE_WORDS if name in present}
+    if {"data", "several"} <= present:
+        words["data"] = f"{words['data']}, or {words.pop('several')}"
+    return tuple(words.items())
 
 
 def _that_matter(graph: CausalGraph, roles: Mapping[str, str]) -> set[str]:

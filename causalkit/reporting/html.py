@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from causalkit.reporting import parts
+from causalkit.reporting import checks, parts
 from causalkit.reporting.graph_marks import evidence_of
 from causalkit.reporting.graph_svg import draw
 from causalkit.reporting.recommendations import recommendations
@@ -82,10 +82,10 @@ def _content(view: ReportView) -> Mapping[str, Any]:
         "answer": answer(view), "cards": cards(view), "caveats": caveats(view), "statuses": status_counts(view),
         "drawing": draw(view.graph, view) if view.graph is not None and view.graph.nodes else None,
         "ladder": parts.ladder(view, units), "forest": parts.forest(view, units),
-        "falsification": parts.tests(view, units, "falsification"),
-        "software_checks": parts.tests(view, units, "software-check"),
-        "text_chart": parts.text_chart(view, units), "calibration": parts.calibration_chart(view, units),
-        "overlap": parts.overlap_chart(view), "metrics": parts.metric_charts(view, units),
+        "falsification": checks.tests(view, units, "falsification"),
+        "software_checks": checks.tests(view, units, "software-check"),
+        "text_chart": checks.text_chart(view, units), "calibration": checks.calibration_chart(view, units),
+        "overlap": checks.overlap_chart(view), "metrics": checks.metric_charts(view, units),
         "lists": recommendations(view, units), "config": shortened_lines(view.config, MOST_CONFIG),
         "assumptions": tuple(dict.fromkeys([*view.assumptions, *(view.effects.assumptions if view.effects else ())])),
     }  # fmt: skip

@@ -7,9 +7,10 @@ are the least-squares positions that keep order and distance (pool adjacent viol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 __all__ = ["Layout", "layered"]
 
@@ -57,7 +58,9 @@ def layered(
     flipped = {i for i, (a, b) in enumerate(edges) if place[a] > place[b]}
     downward = [(b, a) if i in flipped else (a, b) for i, (a, b) in enumerate(edges)]
     layer, bands = _layers(sorted(names, key=place.__getitem__), downward, tier, per_layer)
-    chains = [[a, *((i, k) for k in range(layer[a] + 1, layer[b])), b] for i, (a, b) in enumerate(downward)]
+    chains: list[list[Key]] = [
+        [a, *((i, k) for k in range(layer[a] + 1, layer[b])), b] for i, (a, b) in enumerate(downward)
+    ]
     order = _ordered(_first_order(layer, chains), [pair for chain in chains for pair in pairwise(chain)])
     centre, width = _coordinates(order, chains, widths, gap)
     depth = {key: k for k, row in enumerate(order) for key in row}
@@ -78,7 +81,7 @@ def _every_tier(names: Sequence[str], edges: Sequence[tuple[str, str]], tiers: M
     return {name: known.get(name, lowest) for name in names}
 
 
-def _ranking(names: Sequence[str], edges: Sequence[tuple[str, str]], tier: Mapping[str, int]) -> object:
+def _ranking(names: Sequence[str], edges: Sequence[tuple[str, str]], tier: Mapping[str, int]) -> Callable[[str], Any]:
     """A key that sorts by tier, then causes before effects; cycles are cut where first closed."""
     after: dict[str, list[str]] = {name: [] for name in names}
     for a, b in edges:
@@ -199,7 +202,7 @@ def _pack(
     row: Sequence[Key],
     wanted: Sequence[float],
     pulls: Sequence[float],
-    width: object,
+    width: Callable[[Key], float],
     gap: float,
     out: dict[Key, float],
 ) -> None:
@@ -207,7 +210,7 @@ def _pack(
     offset, at = [], 0.0
     for i, key in enumerate(row):
         if i:
-            at += (width(row[i - 1]) + width(key)) / 2 + gap  # type: ignore[operator]
+            at += (width(row[i - 1]) + width(key)) / 2 + gap
         offset.append(at)
     blocks: list[tuple[float, float, int]] = []  # mean, weight, how many
     for w, pull, shift in zip(wanted, pulls, offset, strict=True):

@@ -107,7 +107,8 @@ def _items_card(view: ReportView) -> Card | None:
         return None
     told = int((view.effects.item["q"] < 0.05).sum())
     out = sum(n for status, n in counts.items() if status in EXCLUDED)
-    below = f"of {count(sum(counts.values()))} (q < .05); {count(counts.get('predicted', 0))} predicted, {count(out)} left out"
+    guessed, total = counts.get("predicted", 0), sum(counts.values())
+    below = f"of {count(total)} (q < .05); {count(guessed)} predicted, {count(out)} left out"
     return Card("Told apart from zero", count(told), view.items_called, below)
 
 
@@ -155,7 +156,8 @@ def _of_estimand(view: ReportView) -> list[Caveat]:
         found.append(
             Caveat(
                 "note",
-                f"The graph leaves room for {plural(n, 'other adjustment set')}; intervals are conditional on the graph.",
+                f"The graph leaves room for {plural(n, 'other adjustment set')}; "
+                "intervals are conditional on the graph.",
             )
         )
     found += [Caveat("note", f"The graph warns: {text}") for text in estimand.warnings]
@@ -170,8 +172,8 @@ def _of_falsification(view: ReportView) -> list[Caveat]:
     found = [
         Caveat(
             "weakens",
-            f"{v.refuter} reads {units.effect(v.estimate)} {units.words} ({units.interval(v.lower, v.upper)}) where 0 is "
-            f"expected; {count(v.rejected)} of {count(v.tested)} {view.items_called} read p < .05.",
+            f"{v.refuter} reads {units.effect(v.estimate)} {units.words} ({units.interval(v.lower, v.upper)}) "
+            f"where 0 is expected; {count(v.rejected)} of {count(v.tested)} {view.items_called} read p < .05.",
         )
         for v in verdicts
         if not verdict_stands(v)
@@ -208,7 +210,9 @@ def _of_items(view: ReportView) -> list[Caveat]:
     found = []
     if counts.get("refuted"):
         n = counts["refuted"]
-        found.append(Caveat("weakens", f"Marked refuted by a falsification: {count(n)} of {count(total)} {view.items_called}."))
+        found.append(
+            Caveat("weakens", f"Marked refuted by a falsification: {count(n)} of {count(total)} {view.items_called}.")
+        )
     if out:
         told = joined(f"{count(n)} {status}" for status, n in out.items())
         found.append(Caveat("note", f"Left out of the ranking: {told}, of {count(total)}."))

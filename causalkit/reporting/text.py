@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from causalkit.reporting.recommendations import RecommendationList, recommendations
 from causalkit.reporting.summary import answer, caveats, status_counts, units_of
@@ -49,7 +50,7 @@ def _ladder(view: ReportView, units: Units) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(row: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -14,10 +15,22 @@ from pathlib import Path
 from typing import Any
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions", "--mute-audio",
-    "--no-default-browser-check", "--force-color-profile=srgb", "--hide-scrollbars", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--mute-audio",
+    "--no-default-browser-check",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 
 
 def binary() -> str | None:
@@ -44,7 +57,9 @@ class Browser:
             (os.POSIX_SPAWN_DUP2, theirs_in, 3),
             (os.POSIX_SPAWN_DUP2, theirs_out, 4),
         ]
-        self._pid = os.posix_spawn(self.path, arguments, os.environ | {"HOME": str(self.folder)}, file_actions=actions, setpgroup=0)
+        self._pid = os.posix_spawn(
+            self.path, arguments, os.environ | {"HOME": str(self.folder)}, file_actions=actions, setpgroup=0
+        )
         os.close(theirs_in)
         os.close(theirs_out)
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
@@ -54,10 +69,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         os.waitpid(self._pid, 0)
         os.close(self._to)
         os.close(self._from)
@@ -89,7 +102,13 @@ class Browser:
     def view(self, width: int, height: int, *, dark: bool = False, media: str = "screen") -> None:
         """The window's size, the colour scheme that the system asks for, and screen or print."""
         phone = width < 600
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
         wish = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media=media, features=[wish])
 
