@@ -8,7 +8,7 @@ from causalkit.types import Column, Derivation, Schema, Words
 
 __all__ = ["item_labels", "item_texts", "schema"]
 
-YEAR = 52.0
+YEAR = 52
 
 _TIERS = {
     0: "attributes and calendar",
@@ -66,11 +66,9 @@ def _derived() -> list[Column]:
     rate = Derivation("group-rate", of="bought", group="department")
     usual = Derivation("lag", of="bought", periods=4, window=4)
     activity = Derivation("lag", of="visited", periods=4, window=4)
-    season = Derivation("fourier", periods=int(YEAR), harmonics=2)
+    season = Derivation("fourier", periods=YEAR, harmonics=2)
     return [
-        Column(
-            "department_rate", "covariate", "continuous", 1, "sales of the department's other types that week", rate
-        ),
+        Column("department_rate", "covariate", "continuous", 1, "sales of the department's other types", rate),
         Column("earlier_rate", "covariate", "continuous", 1, "sales of the type at least four weeks earlier", usual),
         Column("earlier_visits", "covariate", "continuous", 1, "shopping at least four weeks earlier", activity),
         Column("season", "covariate", "continuous", 0, "time of the year", season),

@@ -75,7 +75,7 @@ def _notes(promotions: Promotions, purchases: Purchases, people: Households, cou
     homeless = len(purchases.households) - len(people.ids)
     edges = np.isin(purchases.week, (1, 53))
     return (
-        f"{len(people.ids):,} households with a home store among {len(promotions.stores)} stores that report promotions",
+        f"{len(people.ids):,} households with a home store among {len(promotions.stores)} stores that report mailers",
         f"{homeless:,} households left out: no basket in such a store in weeks 2–8",
         f"{int((~kept).sum()):,} purchase lines left out with those households",
         f"{int((purchases.item < 0).sum()):,} purchase lines and {promotions.untyped:,} promotion rows left out: "
