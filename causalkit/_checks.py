@@ -189,7 +189,7 @@ def _numbers(values: pd.Series[Any], name: str, what: str) -> npt.NDArray[np.flo
                 f"column {name!r} ({what}) is {said} in {int(wrong.sum())} of {len(found)} rows",
                 "Remove those rows, or correct the values.",
             )
-    return found
+    return np.asarray(found, np.float64)
 
 
 def _notes(dataset: Dataset, rows: pd.DataFrame) -> Iterator[str]:
