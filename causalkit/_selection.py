@@ -83,7 +83,7 @@ class Resolver:
         built = self._build(kind, use.value, values, params, path, only_fields=broken)
         if broken or built is None:
             return None, None
-        return Selection(use.value, _filled(built, shown)), built
+        return Selection(use.value, self._filled(built, shown, params, f"{path}.params")), built
 
     def parts(self, node: Node, path: str) -> tuple[Node, Node] | None:
         """`use` and `params` of a selection, or None where it is none."""
@@ -156,6 +156,18 @@ class Resolver:
                 self.problem(path, f": {type(error).__name__}: {error}", params.where)
         return None
 
+    def _filled(self, built: Any, shown: Mapping[str, Any], params: Node, path: str) -> dict[str, Any]:
+        """Every parameter as plain data; a default that YAML cannot hold is left to the component."""
+        made = {}
+        for name, value in built.get_params(deep=False).items():
+            try:
+                made[name] = shown[name] if name in shown else plain(value)
+            except NotPlainError as error:
+                if name in params.value:
+                    told = f": is a {error}; a config holds plain values only"
+                    self.problem(f"{path}.{name}", told, params.value[name].where)
+        return made
+
     def _tell(self, problems: Sequence[Problem], params: Node, path: str) -> None:
         for problem in problems:
             where = params.at(tuple(problem.path.split("."))) if problem.path else params.where
@@ -169,17 +181,6 @@ class _StandIn:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda *args, **kwargs: None
-
-
-def _filled(built: Any, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Every parameter as plain data; a default that YAML cannot hold is left to the component."""
-    made = {}
-    for name, value in built.get_params(deep=False).items():
-        try:
-            made[name] = shown[name] if name in shown else plain(value)
-        except NotPlainError:
-            continue
-    return made
 
 
 def plain(value: Any) -> Any:
