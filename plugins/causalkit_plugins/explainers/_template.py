@@ -139,8 +139,8 @@ def _it(words: Words) -> str:
 
 
 def _decimals(claim: Claim) -> int:
-    """As many as the interval warrants."""
-    return decimals_for((claim.upper - claim.lower) / 2 or claim.effect)
+    """As many as the interval warrants: those of the first digit of 0.7 times its half-width."""
+    return decimals_for(0.35 * (claim.upper - claim.lower) or claim.effect)
 
 
 def decimals_for(size: float) -> int:
@@ -177,8 +177,8 @@ def interval(lower: float, upper: float, *, decimals: int) -> str:
 def plain(name: object) -> str:
     """A name on one line, without control or formatting characters, cut at 80.
 
-    >>> plain("a\\x1b[31mb\\n c")
-    'a[31mb c'
+    >>> plain(" sour  cream" + chr(27) + "[31m")
+    'sour cream[31m'
     """
     spaced = "".join(" " if c.isspace() else c for c in str(name))
     text = " ".join("".join(c for c in spaced if c.isprintable()).split())

@@ -143,7 +143,7 @@ class _Teller:
         values = np.array([estimate, lower, upper]) * self.scale
         if not np.isfinite(values).all():
             return ""
-        decimals = decimals_for((values[2] - values[1]) / 2)
+        decimals = decimals_for(0.35 * (values[2] - values[1]))
         per = " of 100" if self.yes_no else ""
         return f"{number(values[0], decimals)}{per}, 95 % {interval(values[1], values[2], decimals=decimals)}"
 
