@@ -30,7 +30,7 @@ class AUC:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over users; NaN with a note where nobody can be measured."""
         return measured_lists("auc", outputs, test, _areas, context)

@@ -33,7 +33,7 @@ class CDCG:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over all users of the log; NaN with a note where pair effects are not planted."""
         name = f"cdcg@{self.k}" if self.k else "cdcg"

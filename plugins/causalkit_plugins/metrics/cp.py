@@ -34,7 +34,7 @@ class CausalPrecision:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over all users of the log; NaN with a note where pair effects are not planted."""
         return measured_against_truth(f"cp@{self.k}", outputs, test, truth, self._score, context)

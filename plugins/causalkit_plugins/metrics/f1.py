@@ -35,7 +35,7 @@ class F1:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over users; NaN with a note where nobody can be measured."""
         return measured_lists(f"f1@{self.k}", outputs, test, self._score, context)

@@ -40,7 +40,7 @@ class NDCG:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over users; NaN with a note where nobody can be measured."""
         return measured_lists(f"ndcg@{self.k}", outputs, test, self._score, context)

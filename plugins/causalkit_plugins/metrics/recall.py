@@ -35,7 +35,7 @@ class Recall:
         test: Dataset,
         truth: Truth | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Measurement:
         """The mean over users; NaN with a note where nobody can be measured."""
         return measured_lists(f"recall@{self.k}", outputs, test, self._score, context)

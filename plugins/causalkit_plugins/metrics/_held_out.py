@@ -1,0 +1,142 @@
+"""Effects estimated afresh on held-out rows, and redrawn where items share what happened in a period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.components import Context, Estimator
+from causalkit.errors import CausalkitError, UsageError
+from causalkit.parameters import clone
+from causalkit.types import Dataset, Estimand, Outputs, Table
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Raw effects of held-out rows.
+
+    Parameters
+    ----------
+    raw, stderr : by item, NaN where there is no estimate; `stderr` is the steadier one where the
+        estimator gives one (column `smooth_stderr`).
+    draws : raw effects `[draws, items]` under redrawn periods, or None where items' errors are taken
+        as independent.
+    periods : how many periods were redrawn.
+    problem : why nothing could be estimated, or "".
+    """
+
+    raw: pd.Series[float]
+    stderr: pd.Series[float]
+    draws: Floats | None = None
+    periods: int = 0
+    problem: str = ""
+
+    @property
+    def how(self) -> str:
+        """What the interval rests on, in words."""
+        if self.draws is None:
+            return "items' errors taken as independent"
+        return f"interval from {len(self.draws)} draws of the {self.periods} held-out periods"
+
+
+def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: int, context: Context) -> HeldOut:
+    """Fit an unfitted clone on `test` under the run's estimand.
+
+    Sharing strength does not change raw effects, so of an estimator that holds another (`of`) only
+    the inner one is fitted. Periods are redrawn where assignment units are periods and not users:
+    then all items of a period share what happened in it.
+    """
+    estimand = outputs.estimand
+    source = own if own is not None else outputs.estimator
+    if estimand is None or source is None:
+        raise UsageError("held-out effects need a run with an estimator", "Add `estimate:`.")
+    while getattr(source, "of", None) is not None:
+        source = source.of
+    estimator = clone(source)
+    try:
+        table = estimator.fit(test, estimand, None, context=context.under("held-out")).effects_.item
+    except CausalkitError as error:
+        nothing = pd.Series(dtype=float)
+        return HeldOut(nothing, nothing, problem=f"held-out rows cannot be estimated: {error.what}")
+    raw = table["raw"]
+    stderr = table["smooth_stderr"].where(raw.notna()) if "smooth_stderr" in table else table["raw_stderr"]
+    chosen = _drawn_periods(test, resamples, context)
+    if chosen is None:
+        return HeldOut(raw, stderr)
+    draws = _redrawn(estimator, test, estimand, chosen, raw.index, context)
+    return HeldOut(raw, stderr, draws, chosen.shape[1])
+
+
+def _drawn_periods(test: Dataset, resamples: int, context: Context) -> npt.NDArray[np.int64] | None:
+    """Positions of periods in order, drawn with replacement `[resamples, periods]`; None: not needed."""
+    assignment = test.schema.assignment
+    if not resamples or test.period is None or test.period not in assignment or test.user in assignment:
+        return None
+    count = int(test.interactions.frame([test.period])[test.period].nunique())
+    if count < 3:
+        return None
+    return np.sort(context.rng("periods").integers(0, count, (resamples, count)), axis=1)
+
+
+def _redrawn(
+    estimator: Any,
+    test: Dataset,
+    estimand: Estimand,
+    chosen: npt.NDArray[np.int64],
+    items: pd.Index[Any],
+    context: Context,
+) -> Floats:
+    """Raw effects `[draws, items]`; on the estimator's own item × period cells where it has them."""
+    out = np.full((len(chosen), len(items)), np.nan)
+    if hasattr(estimator, "cells") and hasattr(estimator, "fit_cells"):
+        cells = estimator.cells(test, estimand, context=context)
+        place = cells.items.get_indexer(items)
+        for b, periods in enumerate(context.track(chosen, "redrawing periods", len(chosen))):
+            out[b] = np.where(place >= 0, estimator.fit_cells(cells.at(periods)).effect[place], np.nan)
+        return out
+    rows = test.interactions.frame()
+    codes, _ = pd.factorize(rows[test.period], sort=True)
+    order = np.argsort(codes, kind="stable")
+    by_period = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    for b, periods in enumerate(context.track(chosen, "redrawing periods", len(chosen))):
+        at = np.concatenate([by_period[p] for p in periods])
+        label = np.repeat(np.arange(len(periods)), [len(by_period[p]) for p in periods])
+        drawn = replace(test, interactions=Table(rows.iloc[at].assign(**{str(test.period): label})))
+        try:
+            table = estimator.fit(drawn, estimand, None, context=replace(context, progress=None)).effects_.item
+        except CausalkitError:
+            continue
+        out[b] = table["raw"].reindex(items)
+    return out
+
+
+class Remembered:
+    """Keeps the last held-out fit, since one metric measures several rankings on the same rows."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._found: HeldOut | None = None
+
+    def get(self, outputs: Outputs, test: Dataset, own: Estimator | None, resamples: int, context: Context) -> HeldOut:
+        """`held_out`, or what it gave for the same rows, estimand and estimator."""
+        source = own if own is not None else outputs.estimator
+        key = (test.interactions, outputs.estimand, repr(source), resamples, context.root_seed)
+        same = self._found is not None and key[0] is self._key[0] and key[1:] == self._key[1:]
+        if not same:
+            self._found, self._key = held_out(outputs, test, own, resamples, context), key
+        assert self._found is not None
+        return self._found
+
+
+def spread(draws: Floats, periods: int) -> float:
+    """The standard error that draws of a statistic give, corrected for few periods; NaN if too few are known."""
+    known = draws[np.isfinite(draws)]
+    if len(known) < max(20, len(draws) // 2):
+        return float("nan")
+    return float(known.std(ddof=1) * np.sqrt(periods / (periods - 1)))
