@@ -541,7 +541,7 @@ class Run:
     def write_report(self) -> Path:
         """Write `report.html` from what the folder holds."""
         from causalkit._assemble import report_view
-        from causalkit.reporting import render_report
+        from causalkit.reporting.html import render_report
 
         self.folder.write_text("report.html", render_report(report_view(self)))
         return self.report_path

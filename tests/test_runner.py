@@ -289,5 +289,5 @@ def test_a_log_without_unexposed_rows_is_refused(tmp_path: Path) -> None:
             return Dataset(Table(rows), whole.schema, whole.items)
 
     registry = registry_with(allshown=("dataset", AllShown))
-    with pytest.raises(DataError, match="unexposed"):
+    with pytest.raises(DataError, match="every one of 12000 rows is exposed"):
         ck.run({"data": {"use": "allshown"}, "estimate": {"item": "aipw"}}, registry=registry, runs_dir=tmp_path)
