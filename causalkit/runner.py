@@ -155,7 +155,7 @@ def run(
     finally:
         if workers is not None and workers is not executor:
             workers.close()
-    return Run(folder)
+    return Run(folder, registry)
 
 
 @dataclass
@@ -171,7 +171,7 @@ class _Execution:
 
     def __post_init__(self) -> None:
         self.records: list[StepRecord] = []
-        self.handle = Run(self.folder)
+        self.handle = Run(self.folder, self.registry)
 
     def go(self, until: str | None) -> None:
         from causalkit._steps import Work
@@ -364,8 +364,9 @@ def open_run(reference: str | Path = "latest", runs_dir: str | Path = "runs") ->
 class Run:
     """The handle on a run folder; everything is read from it when asked for."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, registry: Registry | None = None) -> None:
         self.folder = folder
+        self.registry = registry or default_registry()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
@@ -388,7 +389,7 @@ class Run:
     @cached_property
     def config(self) -> Config:
         """The resolved config, defaults filled in."""
-        return load_config(self.path / "config.yaml", registry=default_registry(), environment={})
+        return load_config(self.path / "config.yaml", registry=self.registry, environment={})
 
     @property
     def result(self) -> RunResult:
@@ -522,9 +523,8 @@ class Run:
         ranking = self._need(self.ranking, "ranking", "rank")
         asked = replace(ranking, table=claim(effects, ranking, user, ids[str(item)]))
         selection = self.config.explain
-        explainer = build(
-            "explainer", selection.use if selection else "receipt", **(selection.params if selection else {})
-        )
+        use, params = (selection.use, selection.params) if selection else ("receipt", {})
+        explainer = build("explainer", use, self.registry, **params)
         told: Explanation = explainer.explain(asked, self.outputs)
         return told.receipts[0]
 
