@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-__all__ = ["RichProgress", "terminal_progress"]
+    from causalkit.types import StepRecord
+
+__all__ = ["RichProgress", "StepNarrator", "terminal_progress"]
 
 PATIENCE = 1.0
 """Seconds before a loop gets a bar."""
@@ -59,6 +61,26 @@ class RichProgress:
         if self._open == 0:
             self._bars.stop()
             self._bars = None
+
+
+class StepNarrator:
+    """A tracker that says on stderr how each step of a run ended."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+
+    def started(self, run: Any) -> None:
+        """Say which run it is."""
+        self.say(f"run {run.id}")
+
+    def step(self, run: Any, record: StepRecord) -> None:
+        """One line for a step: how it ended, how long it took, and what did it."""
+        took = f"{record.seconds:6.1f} s" if record.status != "skipped" else " " * 8
+        told = record.message if record.status == "skipped" else record.component
+        self.say(f"  {record.step:<9} {record.status:<11} {took}  {told}".rstrip())
+
+    def finished(self, run: Any) -> None:
+        """Nothing: the result is printed by the command."""
 
 
 def terminal_progress(*, quiet: bool) -> RichProgress | None:

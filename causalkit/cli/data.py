@@ -73,6 +73,8 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 def _render(console: Any, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from causalkit.reporting.words import clean
+
     console.print(f"{facts['name']}: {facts['rows']:,} rows, {facts['items']:,} items, {facts['users']:,} users")
     if "periods" in facts:
         console.print(f"{facts['periods']} periods")
@@ -88,6 +90,6 @@ def _render(console: Any, facts: dict[str, Any]) -> None:
     table = Table("column", "role", "kind", "tier", "description", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for c in facts["columns"]:
         tier = "" if c["tier"] is None else str(c["tier"])
-        table.add_row(c["name"], c["role"], c["kind"], tier, c["description"])
+        table.add_row(clean(c["name"]), c["role"], c["kind"], tier, clean(c["description"]))
     console.print()
     console.print(table)

@@ -43,7 +43,7 @@ def run(
         _show_plan(config, overrides, until, seed, out)
         return
     from causalkit import runner
-    from causalkit.cli._progress import terminal_progress
+    from causalkit.cli._progress import StepNarrator, terminal_progress
     from causalkit.cli._summary import document, render
 
     signal.signal(signal.SIGTERM, _stop)
@@ -57,6 +57,7 @@ def run(
             executor=_executor(executor, workers),
             runs_dir=runs_dir,
             progress=terminal_progress(quiet=out.quiet or out.json),
+            trackers=(StepNarrator(out.say),),
         )
         shown = document(made)
     out.result(shown, lambda console: render(console, made))
