@@ -57,7 +57,7 @@ class Catalogue:
 
     Parameters
     ----------
-    table : indexed by item: `title`, `description` (text), `department`, `price`.
+    table : indexed by item, a product's name and number: `description` (text), `department`, `price`.
     department : code per item into `DEPARTMENTS`.
     persuasion : per item, the share of visits in which showing it would change a mind.
     demand : per item, log-odds of being bought unprompted, centred.
@@ -102,12 +102,11 @@ def _table(
 ) -> pd.DataFrame:
     names, pick = list(DEPARTMENTS), rng.integers(0, 6, len(department))
     words = rng.integers(0, 3, (2, len(department)))
-    width = max(3, len(str(len(department))))
     rows = []
     for i, (d, noun, a, b) in enumerate(zip(department, pick, first, second, strict=True)):
         product = DEPARTMENTS[names[d]][noun]
         said = f"{_TRAITS[a].phrases[words[0, i]]}, {_TRAITS[b].phrases[words[1, i]]}"
-        rows.append((f"item-{i + 1:0{width}d}", f"{product.capitalize()} no. {i + 1}", f"{product}: {said}.", names[d]))
-    table = pd.DataFrame(rows, columns=["item", "title", "description", "department"]).set_index("item")
+        rows.append((f"{product} {i + 1}", f"{product}: {said}.", names[d]))
+    table = pd.DataFrame(rows, columns=["item", "description", "department"]).set_index("item")
     table["price"] = np.round(rng.lognormal(1.0, 0.5, len(table)), 2)
     return table
