@@ -22,14 +22,14 @@ _DISTINCT = 20
 class Columns:
     """The usable columns, by name in sorted order, and what was left out and why.
 
-    `correlation` is over the numeric columns, of which `blocks[v]` are variable v's; `codes` is
+    `scores` are standardised numeric columns, of which `blocks[v]` are variable v's; `codes` is
     `[n, p]` where all are treated as discrete.
     """
 
     names: tuple[str, ...]
     notes: list[str] = field(default_factory=list)
     blocks: list[npt.NDArray[np.intp]] = field(default_factory=list)
-    correlation: Floats | None = None
+    scores: Floats | None = None
     codes: npt.NDArray[np.int64] | None = None
 
 
@@ -97,13 +97,16 @@ def _level_codes(column: pd.Series[str]) -> tuple[npt.NDArray[np.int64], npt.NDA
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)[1]
     else:
-        text = column.astype(object).where(column.notna(), None).map(lambda v: (v is None, str(v)))
-        codes = pd.factorize(text, sort=True)[0]
+        found, levels = pd.factorize(column, use_na_sentinel=False)
+        order = sorted(range(len(levels)), key=lambda at: (bool(pd.isna(levels[at])), str(levels[at])))
+        codes = np.argsort(order)[found]
     return codes.astype(np.int64), np.bincount(codes)
 
 
 def _coded(variables: Variables, names: list[str], notes: list[str]) -> Columns:
-    kept, columns, seen = [], [], {}
+    kept: list[str] = []
+    columns: list[npt.NDArray[np.int64]] = []
+    seen: dict[bytes, str] = {}
     for name in _important_first(variables, names):
         codes, _ = _level_codes(variables.table[name])
         key = pd.factorize(codes)[0].tobytes()  # equal for the same partition of the rows
@@ -123,15 +126,16 @@ def _scored(variables: Variables, names: list[str], discrete: list[str], notes: 
         column = variables.table[name]
         parts[name] = _standard(_indicators(column, name, notes) if name in discrete else _numbers(column))
     if not parts:
-        return Columns((), notes, [], np.empty((0, 0)))
+        return Columns((), notes, [], np.empty((len(variables.table), 0)))
     order = _important_first(variables, names)
     stacked = np.hstack([parts[name] for name in order])
     owner = np.repeat(order, [parts[name].shape[1] for name in order])
-    correlation = stacked.T @ stacked / len(stacked)
-    left_out = _redundant(correlation, owner, order, notes)
+    left_out = _redundant(stacked.T @ stacked / len(stacked), owner, order, notes)
     usable = [name for name in names if name not in left_out]
-    blocks = [np.flatnonzero(owner == name) for name in usable]
-    return Columns(tuple(usable), notes, blocks, correlation)
+    columns = [np.flatnonzero(owner == name) for name in usable]
+    ends = np.cumsum([len(c) for c in columns])
+    blocks = [np.arange(end - len(c), end) for end, c in zip(ends, columns, strict=True)]
+    return Columns(tuple(usable), notes, blocks, stacked[:, np.concatenate(columns)])
 
 
 def _important_first(variables: Variables, names: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ class GSquared:
     Parameters
     ----------
     codes : `[n, p]`, levels from 0.
-    units : `[p, p]`, how many units stand behind each pair.
+    units : `[p, p]`, how many units stand behind each pair; NaN where it is not to be tested.
     """
 
     def __init__(self, codes: npt.NDArray[np.int64], units: Floats) -> None:

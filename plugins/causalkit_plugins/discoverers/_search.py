@@ -110,7 +110,7 @@ def _notes(names: Sequence[str], found: Skeleton, marks: Marks, settings: Search
     said = {
         f"conditioning sets were bounded at {settings.max_k}: more edges may be separable": found.capped,
         f"{found.untested} tests were left out: too few units, or nothing left to vary": found.untested,
-        f"left without an edge, since too few units to test: {never}": bool(found.never),
+        f"left without an edge, since there are too few units at which both vary: {never}": bool(found.never),
         f"{undecided} edges left undirected, since the evidence points both ways": undecided,
         f"{len(marks.ambiguous)} open triples are neither collider nor not": len(marks.ambiguous),
         f"{marks.against_knowledge} colliders that the data suggest go against what is known": marks.against_knowledge,

@@ -24,7 +24,7 @@ class KnowledgeGraph:
         variables: Variables,
         knowledge: Knowledge | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> CausalGraph:
         """The graph over all columns of `variables`.
 

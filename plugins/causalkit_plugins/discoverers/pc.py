@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit.types import CausalGraph, Knowledge, Variables
 from causalkit_plugins.discoverers._columns import prepare
+from causalkit_plugins.discoverers._levels import compare_at, correlation_at
 from causalkit_plugins.discoverers._search import Search, search
 
 if TYPE_CHECKING:
     from causalkit_plugins.discoverers._columns import Columns
-    from causalkit_plugins.discoverers._skeleton import Floats, Test
+    from causalkit_plugins.discoverers._skeleton import Test
 
 
 @component
@@ -27,10 +27,12 @@ class PC:
     ways is never tested. What stays open is `--`.
 
     An edge's confidence is 1 - p, p being the largest p-value of the tests that it survived; it ranks
-    edges and is no probability. Counts of units, not rows, decide: each test uses
-    `variables.effective_n` of its pair, so that repeated week- or item-level values add nothing. What
-    a test conditions on does not lower the count: it is held fixed, and the dependence left is between
-    the pair. Rows are taken as independent given that.
+    edges and is no probability. Units, not rows, are counted: a pair is compared at the coarser of its
+    two levels, on the means of its units, with n = `variables.effective_n` (G², which has no means, is
+    scaled down to that n). What a test conditions on does not lower n: it is held fixed, and the
+    dependence left is the pair's. Two columns of which neither level fixes the other (a week's weather,
+    an item's brand) are not tested: a table that crosses the two says nothing of them. Units of one
+    level are taken as independent of each other.
 
     Columns that are constant, or that others determine, are named in a note and left without edges.
     """
@@ -52,7 +54,7 @@ class PC:
         variables: Variables,
         knowledge: Knowledge | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> CausalGraph:
         """The graph (CPDAG, with knowledge) over all columns of `variables`.
 
@@ -81,19 +83,11 @@ def _test(columns: Columns, variables: Variables) -> Test:
     from causalkit_plugins.discoverers._discrete import GSquared
     from causalkit_plugins.discoverers._gaussian import FisherZ, WilksLambda
 
-    units = _units(variables, columns.names)
+    levels = compare_at(variables, columns.names)
     if columns.codes is not None:
-        return GSquared(columns.codes, units)
-    assert columns.correlation is not None
+        return GSquared(columns.codes, levels.units)
+    assert columns.scores is not None
+    correlations = [correlation_at(columns.scores, group) for group in levels.groups]
     if all(len(block) == 1 for block in columns.blocks):
-        order = [int(block[0]) for block in columns.blocks]
-        return FisherZ(columns.correlation[np.ix_(order, order)], units)
-    return WilksLambda(columns.correlation, columns.blocks, units)
-
-
-def _units(variables: Variables, names: tuple[str, ...]) -> Floats:
-    """`effective_n` of every pair, counted once for each pair of levels."""
-    levels = [tuple(variables.levels.get(name, ())) for name in names]
-    first = {level: names[levels.index(level)] for level in dict.fromkeys(levels)}
-    count = {(a, b): float(variables.effective_n(first[a], first[b])) for a in first for b in first}
-    return np.array([[count[a, b] for b in levels] for a in levels]).reshape(len(names), len(names))
+        return FisherZ(correlations, levels)
+    return WilksLambda(correlations, columns.blocks, levels)

@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.discoverers._levels import compare_at
 from causalkit_plugins.discoverers.pc import PC
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -203,6 +204,37 @@ def test_repeated_values_are_not_counted_as_rows():
         edges["rows"] += PC(alpha=0.05).discover(variables(table)).edge("rain", "holiday") is not None
     assert edges["units"] <= 8
     assert edges["rows"] >= 30
+
+
+def test_pairs_of_different_levels_are_compared_on_the_means_of_units():
+    rng = np.random.default_rng(20)
+    week, item = np.divmod(np.arange(30 * 40), 40)
+    units = pd.DataFrame({"week": week, "item": item})
+    levels = {"rain": ("week",), "brand": ("item",), "noise": ("item", "week"), "sales": ("week", "item")}
+    rejected = found = 0
+    for _ in range(80):
+        rain, brand = rng.normal(size=30)[week], rng.normal(size=40)[item]
+        noise = rng.normal(size=len(week))
+        table = pd.DataFrame({"rain": rain, "brand": brand, "noise": noise})
+        table["sales"] = 0.2 * rain + rng.normal(size=len(week))
+        graph = PC(alpha=0.1, max_k=0).discover(variables(table, levels=levels, units=units))
+        rejected += sum("noise" in (e.source, e.target) for e in graph)
+        found += graph.edge("rain", "sales") is not None
+        assert any("brand and rain" in note for note in graph.notes)  # the two are crossed by design
+    assert 0.06 < rejected / 240 < 0.145
+    assert found >= 75  # 30 weekly means see what 30 rows would not
+
+
+def test_levels_that_others_fix_are_coarser():
+    rng = np.random.default_rng(21)
+    week = np.arange(480) // 10
+    units = pd.DataFrame({"week": week, "month": week // 4})
+    table = pd.DataFrame({"budget": rng.normal(size=12)[week // 4], "rain": rng.normal(size=48)[week]})
+    found = compare_at(
+        variables(table, levels={"budget": ("month",), "rain": ("week",)}, units=units), ("budget", "rain")
+    )
+    assert found.units[0, 1] == 12
+    assert found.groups[found.of_pair[0, 1]].max() == 11
 
 
 def test_discrete_counts_are_scaled_to_units():
