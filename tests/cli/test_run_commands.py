@@ -1,0 +1,250 @@
+"""Commands about runs, on one small simulated shop; and `init`, on tables of one's own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalkit.cli import main
+from tests.command import SCRIPT, environment
+
+SHOP = """
+data: {use: simulated, params: {users: 200, items: 12, weeks: 8}}
+split: {by: random}
+estimate: difference-in-means
+"""
+
+
+def call(capsys, *arguments):
+    """Exit code, stdout and stderr of a command run in this process."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return stopped.value.code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with `shop.yaml` and `runs/`, in which the shop was run up to `rank`."""
+    made = tmp_path_factory.mktemp("work")
+    (made / "shop.yaml").write_text(SHOP)
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", str(made / "shop.yaml"), "--until", "rank", "--runs-dir", str(made / "runs"), "--json", "-q"])
+    assert stopped.value.code == 0
+    return made
+
+
+def test_a_run_prints_its_list_and_where_it_is(folder, tmp_path, capsys):
+    code, out, err = call(capsys, "run", folder / "shop.yaml", "--until", "rank", "--runs-dir", tmp_path / "runs")
+    assert code == 0
+    assert out.startswith("shop · run ")
+    assert "Top of the list for everybody" in out
+    assert "per 100 (95 % " in out
+    assert str(tmp_path / "runs") in out
+    assert "estimate  done" in err
+    assert "\x1b" not in out + err
+
+
+def test_a_run_under_json_is_one_document_and_quiet_is_quiet(folder, tmp_path, capsys):
+    options = ("--until", "rank", "--runs-dir", tmp_path, "--json", "-q", "--seed", 5, "-o", "top=3")
+    code, out, err = call(capsys, "run", folder / "shop.yaml", *options)
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (document["schema_version"], document["status"], document["seed"]) == (1, "done", 5)
+    assert len(document["recommendations"]) == 3
+    assert [step["step"] for step in document["steps"]][-1] == "rank"
+
+
+def test_a_dry_run_does_nothing(folder, tmp_path, capsys):
+    code, out, _ = call(capsys, "run", folder / "shop.yaml", "--dry-run", "--json", "--runs-dir", tmp_path / "runs")
+    steps = {row["step"]: row["uses"] for row in json.loads(out)["steps"]}
+    assert code == 0
+    assert steps["load"] == "simulated"
+    assert steps["refute"] is None
+    assert not (tmp_path / "runs").exists()
+    out = call(capsys, "run", folder / "shop.yaml", "--dry-run", "--until", "estimate")[1]
+    assert out.splitlines()[-1].split()[0] == "estimate"
+
+
+def test_recommendations_for_everybody_and_for_a_user(folder, capsys):
+    runs = ("--runs-dir", folder / "runs", "--json")
+    everybody = json.loads(call(capsys, "recommend", *runs)[1])["recommendations"]
+    assert [row["rank"] for row in everybody] == list(range(1, len(everybody) + 1))
+    two = json.loads(call(capsys, "recommend", "latest", "-k", "2", *runs)[1])["recommendations"]
+    assert two == everybody[:2]
+    code, _, err = call(capsys, "recommend", "--user", "nobody", "--runs-dir", folder / "runs")
+    assert code == 2
+    assert "no user 'nobody'" in err
+
+
+def test_an_unknown_item_has_no_receipt(folder, capsys):
+    code, _, err = call(capsys, "explain", "--item", "nothing", "--runs-dir", folder / "runs")
+    assert code == 2
+    assert "no item 'nothing'" in err
+
+
+def test_runs_are_listed_and_shown(folder, capsys):
+    rows = json.loads(call(capsys, "runs", "list", "--runs-dir", folder / "runs", "--json")[1])["runs"]
+    assert [(row["name"], row["status"]) for row in rows] == [("shop", "done")]
+    code, out, _ = call(capsys, "runs", "show", rows[0]["run"], "--runs-dir", folder / "runs")
+    assert code == 0
+    assert "estimate  done" in out
+    assert call(capsys, "runs", "list", "--runs-dir", folder / "none")[0] == 0
+
+
+def test_a_run_that_is_not_there_is_told(folder, capsys):
+    code, out, err = call(capsys, "runs", "show", "19990101", "--runs-dir", folder / "runs")
+    assert (code, out) == (1, "")
+    assert "there is no run '19990101'" in err
+
+
+def test_a_report_that_was_not_written_is_told(folder, capsys):
+    code, _, err = call(capsys, "report", "--runs-dir", folder / "runs")
+    assert code == 2
+    assert "has no report" in err
+
+
+def test_the_log_is_described(folder, capsys):
+    facts = json.loads(call(capsys, "data", "describe", folder / "shop.yaml", "--json")[1])
+    assert facts["items"] == 12
+    assert 0 < facts["exposed_share"] < 1
+    assert facts["outcome_exposed"] > facts["outcome_unexposed"]
+    assert {c["role"] for c in facts["columns"]} >= {"item", "treatment", "outcome"}
+    code, out, _ = call(capsys, "data", "describe", folder / "shop.yaml")
+    assert code == 0
+    assert "assignment unit: " in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_exits_130_and_says_so_in_its_folder(folder, tmp_path, number):
+    (tmp_path / "big.yaml").write_text(
+        SHOP.replace("users: 200, items: 12, weeks: 8", "users: 20000, items: 400, weeks: 52")
+    )
+    process = subprocess.Popen(
+        [str(SCRIPT), "run", "big.yaml"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: list(tmp_path.glob("runs/*/manifest.json")))
+        time.sleep(0.3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    manifest = json.loads(next(tmp_path.glob("runs/*/manifest.json")).read_text())
+    assert manifest["status"] == "interrupted"
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 400
+    log = {
+        "customerId": rng.integers(0, 40, n),
+        "sku": rng.integers(0, 9, n),
+        "shown": rng.integers(0, 2, n),
+        "clicked": rng.integers(0, 2, n),
+        "purchased": rng.integers(0, 2, n),
+        "week": rng.integers(1, 20, n),
+        "past spend: total": rng.normal(size=n),
+        "session_id": rng.integers(0, 10**6, n),
+        "no": rng.normal(size=n),
+    }
+    frame = pd.DataFrame(log)
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    frame.to_parquet(tmp_path / "log.parquet")
+    titles = pd.DataFrame({"sku": range(9), "title": [f"a nice thing, number {i}" for i in range(9)], "category": "a"})
+    titles.to_parquet(tmp_path / "items.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("log", ["log.csv", "log.parquet"])
+def test_init_writes_a_commented_config_that_names_the_columns(tables, log, capsys, monkeypatch):
+    monkeypatch.chdir(tables)
+    code, out, err = call(capsys, "init", log, "--items", "items.parquet")
+    text = (tables / "causalkit.yaml").read_text()
+    assert (code, out) == (0, "causalkit.yaml\n")
+    assert "causalkit check causalkit.yaml" in err
+    assert "customerId: {role: user" in text
+    assert "sku: {role: item" in text
+    assert "shown: {role: treatment, kind: binary" in text
+    assert "purchased: {role: outcome" in text
+    assert "clicked: {role: signal" in text
+    assert '"past spend: total": {role: covariate' in text
+    assert '"no": {role: covariate' in text
+    assert "# session_id:" in text
+    assert "title: {role: covariate, kind: text" in text
+    assert "category: {role: group" in text
+    assert "split: {by: time-blocks" in text
+
+
+def test_the_config_that_init_writes_loads_the_tables(tables, capsys, monkeypatch):
+    monkeypatch.chdir(tables)
+    call(capsys, "init", "log.csv", "--items", "items.parquet")
+    code, out, err = call(capsys, "data", "describe", "causalkit.yaml", "--json")
+    assert code == 0, err
+    assert json.loads(out)["rows"] == 400
+
+
+def test_init_says_what_it_could_not_find(tables, capsys, monkeypatch):
+    monkeypatch.chdir(tables)
+    pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_csv("odd.csv", index=False)
+    code, out, err = call(capsys, "init", "odd.csv", "--output", "-")
+    assert code == 0
+    assert "No column looks like the treatment" in err
+    assert "# NAME: {role: treatment}" in out
+
+
+def test_init_overwrites_nothing_unasked(tables, capsys, monkeypatch):
+    monkeypatch.chdir(tables)
+    (tables / "causalkit.yaml").write_text("mine")
+    code, _, err = call(capsys, "init", "log.csv")
+    assert code == 2
+    assert "already there" in err
+    assert (tables / "causalkit.yaml").read_text() == "mine"
+    assert call(capsys, "init", "log.csv", "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gone.csv", None, "there is no file"),
+        ("bad.parquet", "not parquet", "cannot be read"),
+        ("empty.csv", "", "cannot be read"),
+    ],
+)
+def test_init_says_why_a_table_cannot_be_read(tmp_path, name, content, said, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    code, _, err = call(capsys, "init", name)
+    assert code == 1
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_init_copies_an_example(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call(capsys, "init", "--example", "quickstart", "--output", "-")
+    assert code == 0
+    assert "data: {use: complete-journey}" in out
