@@ -19,6 +19,7 @@ __all__ = ["calibration_chart", "metric_charts", "overlap_chart", "tests", "text
 
 EFFECT_METRICS = ("held-out-effect", "cp")
 """Metrics that are effects, and so are shown × 100."""
+MOST_POINTS = 2500
 
 
 def tests(view: ReportView, units: Units, sort: str) -> RowChart | None:
@@ -90,16 +91,17 @@ def calibration_chart(view: ReportView, units: Units) -> Markup | None:
     if table is None or not len(table):
         return None
     value = slope.value if slope is not None else math.nan
+    drawn = table.sort_values("stderr", kind="stable")[:MOST_POINTS] if len(table) > MOST_POINTS else table
     spoken = f"Claimed against held-out effect of {len(table)} items; slope {number(value)}"
     return scatter(
-        table["claimed"],
-        table["held_out"],
-        table["stderr"],
+        drawn["claimed"],
+        drawn["held_out"],
+        drawn["stderr"],
         slope=value,
         label=spoken,
         x_label=f"claimed, {units.words} →",
         y_label=f"↑ held out, {units.words}",
-        names=[shortened(view.item(i), NAME_LENGTH) for i in table["item"]],
+        names=[shortened(view.item(i), NAME_LENGTH) for i in drawn["item"]],
     )
 
 

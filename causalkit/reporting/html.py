@@ -16,7 +16,7 @@ from causalkit.reporting.recommendations import recommendations
 from causalkit.reporting.summary import answer, cards, caveats, status_counts, units_of
 from causalkit.reporting.svg import shape
 from causalkit.reporting.view import ReportView
-from causalkit.reporting.words import clean, count, joined, number, percent, shortened
+from causalkit.reporting.words import count, joined, number, percent, shortened
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,6 +26,8 @@ __all__ = ["MOST_BYTES", "render_report"]
 MOST_BYTES = 1_000_000
 """The report stays below this; tables are cut, and say so."""
 MOST_CONFIG = 20_000
+MOST_WORDS = 2_000
+"""Characters of any one text; no text of a log may crowd out the rest."""
 
 
 def render_report(view: ReportView) -> str:
@@ -35,7 +37,7 @@ def render_report(view: ReportView) -> str:
     """
     template = _environment().get_template("report.html.j2")
     content = _content(view)
-    for rows in (3000, 1500, 600, 200, 50):
+    for rows in (3000, 1200, 300, 50):
         shown, total = parts.effect_rows(view, content["units"], rows)
         page = template.render(content, effect_rows=shown, effects_total=total)
         if len(page.encode()) <= MOST_BYTES:
@@ -66,7 +68,7 @@ def _shown(value: object) -> object:
     """Every value that a template prints, before it is escaped: what cannot be shown is taken out."""
     if isinstance(value, Markup) or value is None or callable(value):
         return value
-    return clean(value) if isinstance(value, str) else value
+    return shortened(value, MOST_WORDS) if isinstance(value, str) else value
 
 
 def _legend_shape(kind: str, style: str) -> Markup:
@@ -86,7 +88,7 @@ def _content(view: ReportView) -> Mapping[str, Any]:
         "software_checks": checks.tests(view, units, "software-check"),
         "text_chart": checks.text_chart(view, units), "calibration": checks.calibration_chart(view, units),
         "overlap": checks.overlap_chart(view), "metrics": checks.metric_charts(view, units),
-        "lists": recommendations(view, units), "config": shortened_lines(view.config, MOST_CONFIG),
+        "most_points": checks.MOST_POINTS, "lists": recommendations(view, units), "config": shortened_lines(view.config, MOST_CONFIG).splitlines(),
         "assumptions": tuple(dict.fromkeys([*view.assumptions, *(view.effects.assumptions if view.effects else ())])),
     }  # fmt: skip
 

@@ -31,8 +31,8 @@ def shortened(text: object, most: int) -> str:
     >>> shortened("strawberries", 6)
     'straw…'
     """
-    words = clean(text)
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+    words = str(text)
+    return clean(words if len(words) <= most else words[: most - 1].rstrip() + "…")
 
 
 def wrapped(text: object, width: int, lines: int) -> list[str]:
@@ -71,10 +71,10 @@ def number(value: float, digits: int = 2, *, sign: bool = False) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in per cent.
+    r"""A share in per cent.
 
     >>> percent(0.054, 1)
-    '5.4 %'
+    '5.4\xa0%'
     """
     return "–" if share is None or not math.isfinite(share) else f"{number(100 * share, digits)}\u00a0%"
 
