@@ -226,6 +226,6 @@ def _redundant(rows: pd.DataFrame, names: list[str]) -> Iterator[str]:
                 left = left - (left @ direction) * direction
         size = float(np.linalg.norm(left))
         if size < 1e-6:
-            yield f"covariate {name!r} follows from the ones before it; it adds nothing and changes nothing"
+            yield f"covariate {name!r} follows from the ones before it; it adds nothing"
             continue
         basis.append(left / size)

@@ -111,7 +111,7 @@ def _csv_header(place: Path) -> list[str]:
 def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context: Context) -> Iterator[pd.DataFrame]:
     missing: dict[Any, list[str]] = {name: [""] if name in ids else _NO_VALUE for name in columns}
     for file in _csv_files(place):
-        yield from pd.read_csv(
+        parts = pd.read_csv(
             file,
             sep=_separator(file),
             usecols=list(columns),
@@ -122,6 +122,7 @@ def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context:
             chunksize=context.part_rows,
             low_memory=False,
         )
+        yield from (part[list(columns)] for part in parts)  # in the order asked, whatever the file's
 
 
 def _encoded(part: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:

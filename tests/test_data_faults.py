@@ -1,0 +1,286 @@
+"""Data faults 28-36 and 40, each through the installed command: what is said, the exit code, what survives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from causalkit._checks import check_dataset
+from causalkit.errors import DataError
+from causalkit.runner import open_run
+from causalkit.types import Column, Dataset, Schema, Table
+
+COLUMNS = {
+    "user": {"role": "user"},
+    "item": {"role": "item"},
+    "week": {"role": "time"},
+    "activity": {"role": "covariate", "kind": "continuous", "tier": 1},
+    "shown": {"role": "treatment"},
+    "bought": {"role": "outcome"},
+}
+COMMAND = str(Path(sysconfig.get_path("scripts")) / ("causalkit.exe" if sys.platform == "win32" else "causalkit"))
+
+
+def log(rows=600, seed=0):
+    """A sound log: exposure follows activity, and raises the outcome by 0.2."""
+    rng = np.random.default_rng(seed)
+    activity = rng.normal(size=rows)
+    shown = (rng.random(rows) < 1 / (1 + np.exp(-activity))).astype(int)
+    chance = 0.3 + 0.2 * shown + 0.1 * np.tanh(activity)
+    return pd.DataFrame(
+        {
+            "user": rng.integers(0, 60, rows),
+            "item": [f"i{k}" for k in rng.integers(0, 3, rows)],
+            "week": np.arange(rows) % 12,
+            "activity": activity,
+            "shown": shown,
+            "bought": (rng.random(rows) < chance).astype(int),
+        }
+    )
+
+
+@dataclass
+class Outcome:
+    code: int
+    stderr: str
+    folder: Path
+
+    @property
+    def run(self):
+        return open_run("latest", self.folder / "runs")
+
+    @property
+    def manifest(self):
+        return json.loads((self.run.path / "manifest.json").read_text())
+
+
+def command(tmp_path, frame, *, until="load", columns=None, suffix=".csv", items=None, **config):
+    """`causalkit run` on `frame` written to a file, in a process of its own."""
+    params = {"interactions": f"log{suffix}", "schema": {"columns": {**COLUMNS, **(columns or {})}}}
+    write(frame, tmp_path / f"log{suffix}")
+    if items is not None:
+        write(items, tmp_path / "items.csv")
+        params["items"] = "items.csv"
+    written = {
+        "data": {"use": "tables", "params": params},
+        "split": {"by": "none"},
+        "identify": {"target": "ate"},
+        "estimate": "aipw",
+        "rank": "uplift",
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(written | config))
+    done = subprocess.run(
+        [COMMAND, "run", "config.yaml", "--until", until], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    return Outcome(done.returncode, done.stderr, tmp_path)
+
+
+def write(frame, path):
+    frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+
+
+def refused(outcome, *said):
+    """Exit code 1, a message that says what and what to do, no traceback, and a run folder that is kept and true."""
+    assert outcome.code == 1, outcome.stderr
+    for part in said:
+        assert part in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) >= 2
+    assert outcome.manifest["status"] == "failed"
+    assert outcome.manifest["steps"][-1]["status"] == "failed"
+    assert (outcome.folder / "config.yaml").is_file()
+    assert (outcome.run.path / "config.yaml").is_file()
+
+
+def as_dataset(frame, schema=(), items=None):
+    rows = frame.assign(item=frame["item"].astype("category"), user=frame["user"].astype("category"))
+    columns = [Column(name, spec["role"]) for name, spec in COLUMNS.items() if name in frame]
+    table = pd.DataFrame(index=pd.Index(rows["item"].cat.categories, name="item")) if items is None else items
+    return Dataset(Table(rows), Schema((*columns, *schema), ("user", "item", "week")), table)
+
+
+def test_a_sound_log_passes_and_ends_well(tmp_path):
+    assert check_dataset(as_dataset(log())) == ()
+    done = command(tmp_path, log(), until="estimate")
+    assert done.code == 0, done.stderr
+    effects = done.run.effects.item["effect"]
+    assert len(effects) == 3
+    assert abs(effects.mean() - 0.2) < 0.15
+
+
+@pytest.mark.parametrize(("rows", "said"), [(0, "is empty"), (1, "has one row")])
+def test_fault_28_empty_or_one_row(tmp_path, rows, said):
+    refused(command(tmp_path, log().head(rows)), f"the log of 'log' {said}", "Check the path")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1, "every one of 600 rows is exposed"), (0, "none of 600 rows is exposed")]
+)
+def test_fault_29_all_or_none_treated(tmp_path, value, said):
+    refused(
+        command(tmp_path, log().assign(shown=value)), said, "Log rows that could have been" if value else "means shown"
+    )
+
+
+@pytest.mark.parametrize("column", ["shown", "bought", "n"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e308], ids=str)
+def test_fault_30_nan_inf_and_1e308_in_treatment_outcome_and_weight(column, value):
+    frame = log().assign(n=1.0)
+    frame[column] = frame[column].astype(float)
+    frame.loc[5, column] = value
+    with pytest.raises(DataError, match=f"column '{column}'.* in 1 (of 600 )?rows"):
+        check_dataset(as_dataset(frame, [Column("n", "weight")]))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("bought", None, "column 'bought' (outcome) is missing"),
+        ("bought", np.inf, "column 'bought' (outcome) is infinite in 1 of 600 rows"),
+        ("bought", 1e308, "column 'bought' (outcome) is beyond 1e+100"),
+        ("activity", np.nan, "column 'activity' has 1 missing or infinite values in 600 rows"),
+        ("activity", 1e308, "column 'activity' (covariate) is beyond 1e+100"),
+    ],
+)
+def test_fault_30_nan_inf_and_1e308_are_refused_by_the_command(tmp_path, column, value, said):
+    frame = log().astype({column: float})
+    frame.loc[5, column] = value
+    refused(command(tmp_path, frame, suffix=".parquet"), said)
+
+
+def test_fault_30_gaps_in_a_covariate_are_cleaned_when_asked_and_counted(tmp_path):
+    frame = log()
+    frame.loc[5:9, "activity"] = np.nan
+    done = command(tmp_path, frame, until="estimate", clean={"missing": "drop"})
+    assert done.code == 0, done.stderr
+    assert done.run.facts.cleaning == (("dropped rows with gaps: activity", 5),)
+
+
+def test_fault_31_a_constant_outcome_is_refused(tmp_path):
+    refused(command(tmp_path, log().assign(bought=0)), "'bought' (outcome) is 0 in every row", "Choose another outcome")
+
+
+def test_fault_31_constant_duplicate_and_collinear_covariates_change_nothing(tmp_path):
+    frame = log()
+    extra = frame.assign(flat=7.5, again=frame["activity"], mixed=3 * frame["activity"] - 1)
+    covariate = {"role": "covariate", "kind": "continuous", "tier": 1}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    plain = command(tmp_path / "a", frame, until="estimate")
+    more = command(
+        tmp_path / "b", extra, until="estimate", columns=dict.fromkeys(("flat", "again", "mixed"), covariate)
+    )
+    assert (plain.code, more.code) == (0, 0), more.stderr
+    a, b = plain.run.effects.item, more.run.effects.item
+    assert (a["effect"] - b["effect"]).abs().max() < 0.1 * a["stderr"].min()
+    notes = " ".join(more.run.facts.notes)
+    assert "'flat' is the same in every row" in notes
+    assert "'again' follows from the ones before it" in notes
+    assert "'mixed' follows from the ones before it" in notes
+
+
+def test_fault_32_a_missing_column_names_the_nearest(tmp_path):
+    done = command(tmp_path, log(), columns={"activty": {"role": "covariate"}})
+    refused(done, "there is no column 'activty' in log.csv; did you mean 'activity'?", "They have [")
+
+
+def test_fault_32_a_schema_column_that_a_dataset_lacks():
+    with pytest.raises(DataError, match=r"names column 'incme' \(covariate\)"):
+        check_dataset(as_dataset(log(), [Column("incme", "covariate")]))
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("True", "False")], ids="/".join)
+@pytest.mark.parametrize("dtype", ["object", "string", "category"])
+def test_fault_33_string_bool_or_category_treatments_read_as_0_and_1(tmp_path, words, dtype):
+    from causalkit_plugins.datasets.tables import Tables
+
+    shown = pd.Series([words[0] if one else words[1] for one in log()["shown"]], dtype=dtype)
+    write(log().assign(shown=shown), tmp_path / "log.parquet")
+    loaded = Tables(interactions=str(tmp_path / "log.parquet"), schema={"columns": COLUMNS}).load()
+    assert loaded.interactions.frame()["shown"].tolist() == log()["shown"].tolist()
+    assert check_dataset(loaded)[0].endswith("intervals assume independent rows")
+
+
+def test_fault_33_a_treatment_in_words_goes_through_the_command(tmp_path):
+    frame = log().assign(shown=log()["shown"].map({1: "banner", 0: "list"}).astype("category"))
+    refused(command(tmp_path, frame), "'shown' (treatment) must be 0 or 1 and holds 'banner'", "treated: VALUE")
+    named = command(tmp_path, frame, columns={"shown": {"role": "treatment", "treated": "banner"}})
+    assert named.code == 0, named.stderr
+
+
+def test_fault_34_duplicate_ids_are_refused(tmp_path):
+    items = pd.DataFrame({"item": ["i0", "i1", "i1", "i2"], "price": [1, 2, 3, 4]})
+    done = command(tmp_path, log(), items=items, columns={"price": {"role": "covariate"}})
+    refused(done, "the table of 'item' has 1 ids on more than one row, such as 'i1'", "Keep one row each.")
+
+
+def test_fault_34_duplicate_ids_of_any_dataset_are_refused():
+    items = pd.DataFrame({"price": [1, 2, 3, 4]}, index=["i0", "i1", "i1", "i2"])
+    with pytest.raises(DataError, match="the table of 'item' has 1 ids on more than one row"):
+        check_dataset(as_dataset(log(), items=items))
+
+
+def test_fault_34_mixed_type_ids_meet_as_strings(tmp_path):
+    frame = log().assign(item=log()["item"].str[1:].astype(int))
+    items = pd.DataFrame({"item": ["0", "1", "2", "new"], "price": [1.0, 2, 3, 4]})
+    done = command(tmp_path, frame, suffix=".parquet", items=items, columns={"price": {"role": "covariate"}})
+    assert done.code == 0, done.stderr
+    assert list(done.run.dataset.items.index) == ["0", "1", "2", "new"]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1.2, -0.1])
+def test_fault_35_propensities_outside_0_and_1_are_refused(tmp_path, value):
+    frame = log().assign(p=0.5)
+    frame.loc[5, "p"] = value
+    with pytest.raises(DataError, match=r"'p' \(propensity\) must lie between 0 and 1"):
+        check_dataset(as_dataset(frame, [Column("p", "propensity")]))
+    if value == 1.2:
+        done = command(tmp_path, frame, columns={"p": {"role": "propensity"}})
+        refused(done, "must lie between 0 and 1, both excluded, and is [1.2] in 1 rows", "leave it out")
+
+
+def test_fault_35_a_propensity_of_0_is_the_truth_for_an_item_never_exposed():
+    frame = log().assign(p=0.5)
+    cold = frame["item"] == "i2"
+    frame.loc[cold, ["shown", "p"]] = 0
+    check_dataset(as_dataset(frame, [Column("p", "propensity")]))
+
+
+def test_fault_36_fewer_rows_than_columns(tmp_path):
+    rng = np.random.default_rng(0)
+    few = log(12).assign(shown=[0, 1] * 6, bought=[0, 0, 1, 1] * 3, **{f"x{k}": rng.normal(size=12) for k in range(20)})
+    columns = {f"x{k}": {"role": "covariate", "kind": "continuous"} for k in range(20)}
+    refused(command(tmp_path, few, columns=columns), "has 12 rows and 21 covariates", "Name fewer covariates")
+
+
+def test_fault_40_permuted_columns_give_the_same_answer(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    frame = log().assign(x=np.random.default_rng(1).normal(size=600))
+    columns = {"x": {"role": "covariate", "kind": "continuous"}}
+    a = command(tmp_path / "a", frame, until="rank", columns=columns)
+    b = command(tmp_path / "b", frame[frame.columns[::-1]], until="rank", columns=columns)
+    assert (a.code, b.code) == (0, 0), a.stderr + b.stderr
+    pd.testing.assert_frame_equal(a.run.effects.item, b.run.effects.item)
+    pd.testing.assert_frame_equal(a.run.ranking.table, b.run.ranking.table)
+    assert a.manifest["data_fingerprint"] == b.manifest["data_fingerprint"]
+
+
+def test_weights_below_0_and_shares_as_treatment_are_refused():
+    with pytest.raises(DataError, match="negative in 1 rows"):
+        check_dataset(as_dataset(log().assign(n=[-1, *[1] * 599]), [Column("n", "weight")]))
+    with pytest.raises(DataError, match="must be 0 or 1 and holds values such as 0.5"):
+        check_dataset(as_dataset(log().assign(shown=0.5)))
+
+
+def test_without_effects_a_log_without_unexposed_rows_may_pass():
+    check_dataset(as_dataset(log().assign(shown=1)), causal=False)
