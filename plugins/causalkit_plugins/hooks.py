@@ -11,8 +11,7 @@ _HERE = "causalkit_plugins"
 def _declare(folder: str, *rows: tuple[str, str, str]) -> list[Declaration]:
     """Declarations from (name, Class, summary); the module is the name with underscores."""
     return [
-        Declaration(name, f"{_HERE}.{folder}.{name.replace('-', '_')}:{cls}", summary)
-        for name, cls, summary in rows
+        Declaration(name, f"{_HERE}.{folder}.{name.replace('-', '_')}:{cls}", summary) for name, cls, summary in rows
     ]
 
 
@@ -95,6 +94,7 @@ def causalkit_metrics() -> list[Declaration]:
         ("auc", "AUC", "Area under the ROC curve of scores against outcomes."),
         ("held-out-effect", "HeldOutEffect", "Effect of the top items, estimated afresh on held-out rows."),
         ("calibration-slope", "CalibrationSlope", "Held-out effect regressed on the claimed one."),
+        ("held-out-error", "HeldOutError", "Error of claimed effects on held-out rows, their noise taken off."),
         ("cp", "CausalPrecision", "Planted effect of the top k (CP@k)."),
         ("cdcg", "CDCG", "Discounted planted effect of the whole ranking."),
     )

@@ -106,7 +106,7 @@ def read_items(folder: Path) -> tuple[pd.DataFrame, Codes]:
 
     A type that spans categories, departments or brands takes the one that most of its products have.
     """
-    wanted = ["product_id", "product_type", "product_category", "department", "brand", "package_size"]
+    wanted = ["product_id", "product_type", "product_category", "department", "brand"]
     table = read_columns(folder, "products", wanted)
     typed = table.filter(pc.is_valid(table["product_type"]))
     kind = typed["product_type"].to_pandas().astype("category")
@@ -114,7 +114,7 @@ def read_items(folder: Path) -> tuple[pd.DataFrame, Codes]:
     code = kind.cat.set_categories(names).cat.codes.to_numpy(np.int32)
     columns = {
         name: _most_frequent(code, typed[source], len(names))
-        for name, source in [("category", "product_category"), ("department", "department"), ("size", "package_size")]
+        for name, source in [("category", "product_category"), ("department", "department")]
     }
     store_brand = typed["brand"].to_pandas().eq("Private").to_numpy(float)
     products = np.bincount(code, minlength=len(names))

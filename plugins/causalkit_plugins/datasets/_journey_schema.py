@@ -82,10 +82,13 @@ def item_labels(items: pd.DataFrame) -> pd.Series:
 
 
 def item_texts(items: pd.DataFrame) -> pd.Series:
-    """One short text per type for encoders: type, category, department, brand and usual size."""
+    """One short text per type for encoders: type, category, department, and whether it is the store's brand.
+
+    Package sizes are left out: they double the tokens, and the time to encode, and say little.
+    """
     texts = []
     for row in items.assign(name=items.index).itertuples():
         brand = "store brand" if row.store_brand >= 0.5 else ""
-        parts = [str(part).lower().strip() for part in (row.name, row.category, row.department, brand, row.size)]
+        parts = [str(part).lower().strip() for part in (row.name, row.category, row.department, brand)]
         texts.append(", ".join(dict.fromkeys(part for part in parts if part)))
     return pd.Series(texts, items.index)

@@ -41,7 +41,7 @@ class CompleteJourney:
     folder: Path | None = None
     "Folder of the Parquet files; by default the installed package's."
 
-    def load(self, *, context: Context = Context()) -> Dataset:  # noqa: B008
+    def load(self, *, context: Context = Context()) -> Dataset:
         """Count the log.
 
         Raises
@@ -61,7 +61,7 @@ class CompleteJourney:
         return Dataset(
             Table(counted.rows),
             _journey_schema.schema(),
-            described.drop(columns="size"),
+            described,
             people.table(),
             people.pairs(items.index),
             name="Complete Journey",

@@ -16,6 +16,9 @@ from causalkit.types import Dataset, Estimand, Outputs, Table
 
 Floats = npt.NDArray[np.float64]
 
+_FEWEST = 2
+"""Exposed, and unexposed, periods that a held-out effect needs: weighed by its noise, fewer serve."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -49,8 +52,9 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
     """Fit an unfitted clone on `test` under the run's estimand.
 
     Sharing strength does not change raw effects, so of an estimator that holds another (`of`) only
-    the inner one is fitted. Periods are redrawn where assignment units are periods and not users:
-    then all items of a period share what happened in it.
+    the inner one is fitted, and its `min_units`, where it has that, is lowered to 2. Periods are
+    redrawn where assignment units are periods and not users: then all items of a period share what
+    happened in it.
     """
     estimand = outputs.estimand
     source = own if own is not None else outputs.estimator
@@ -59,6 +63,8 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
     while getattr(source, "of", None) is not None:
         source = source.of
     estimator = clone(source)
+    if estimator.get_params(deep=False).get("min_units", _FEWEST) > _FEWEST:
+        estimator.set_params(min_units=_FEWEST)
     try:
         table = estimator.fit(test, estimand, None, context=context.under("held-out")).effects_.item
     except CausalkitError as error:

@@ -32,7 +32,6 @@ def products() -> pd.DataFrame:
             "brand": ["National", "Private", "National", "Private", "Private", "National", "National"],
             "product_category": ["FRUIT", "FRUIT", "BEERS", "CHEESES", "CHEESES", None, None],
             "product_type": list(TYPES.values()),
-            "package_size": ["1 LB", "2 LB", None, "8 OZ", "8 OZ", "4 OZ", None],
         }
     )
 
@@ -199,7 +198,7 @@ def test_items_take_what_most_of_their_products_have(journey: Dataset) -> None:
     cheese = journey.items.loc["CHEESE"]
     assert (cheese["department"], cheese["category"], cheese["products"]) == ("DAIRY", "CHEESES", 3)
     assert cheese["store_brand"] == pytest.approx(2 / 3)
-    assert cheese["text"] == "cheese, cheeses, dairy, store brand, 8 oz"
+    assert cheese["text"] == "cheese, cheeses, dairy, store brand"
     assert journey.items.loc["BEER", "text"] == "beer, beers, grocery"
     assert journey.items.loc["APPLES", "label"] == "apples"
 
