@@ -105,6 +105,8 @@ def plan_problems(error: ValidationError, section: str, node: Node, known: list[
             problems.append(Problem(path, f" = {found['input']!r}: no such key{nearest(parts[-1], known)}", where))
             continue
         text = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        if found["type"] == "literal_error":
+            text += nearest(found["input"], re.findall(r"'([^']*)'", found["ctx"]["expected"]))
         got = f" = {_got(found['input'])}" if parts else ""
         problems.append(Problem(path, f"{got}: {text}", where))
     return problems

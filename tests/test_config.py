@@ -247,7 +247,10 @@ def test_overrides_say_where_they_came_from():
         ({**MINIMAL, "estimate": "shrunk"}, "estimate.item.params.of: required, and missing"),
         ({**MINIMAL, "knowledge": {"tiers": {"a": 1.5}}}, "knowledge.tiers.a = 1.5: must be a whole number"),
         ({**MINIMAL, "knowledge": "gone.yaml"}, "knowledge = 'gone.yaml': cannot be read"),
-        ({**MINIMAL, "identify": {"target": "atx"}}, "identify.target = 'atx': must be 'att', 'ate' or 'cate'"),
+        (
+            {**MINIMAL, "identify": {"target": "atx"}},
+            "identify.target = 'atx': must be 'att', 'ate' or 'cate'; did you mean 'att'?",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(source, said):

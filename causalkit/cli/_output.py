@@ -33,8 +33,13 @@ class Output:
         """Print the result: the document under `--json`, else what `render` prints."""
         if self.json:
             click.echo(json.dumps({"schema_version": 1, **plain_json(document)}, ensure_ascii=False))
+        elif sys.stdout.isatty():
+            render(_console())
         else:
-            render(stdout_console())
+            console = _console()
+            with console.capture() as captured:
+                render(console)
+            click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
 
     def say(self, text: str) -> None:
         """A line of narration on stderr; nothing under `-q`."""
@@ -48,7 +53,7 @@ class Output:
             yield
 
 
-def stdout_console() -> Console:
+def _console() -> Console:
     """A console on stdout; plain text, 110 wide, where that is no terminal."""
     from rich.console import Console
 

@@ -6,12 +6,14 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from causalkit.cli import main
+from causalkit.cli.run import _executor
 from tests.command import SCRIPT, environment
 
 SHOP = """
@@ -87,6 +89,38 @@ def test_an_unknown_item_has_no_receipt(folder, capsys):
     code, _, err = call(capsys, "explain", "--item", "nothing", "--runs-dir", folder / "runs")
     assert code == 2
     assert "no item 'nothing'" in err
+
+
+def test_a_recommendation_has_a_receipt(folder, capsys):
+    runs = ("--runs-dir", folder / "runs")
+    item = json.loads(call(capsys, "recommend", *runs, "--json")[1])["recommendations"][0]["item"]
+    receipt = json.loads(call(capsys, "explain", "--item", item, *runs, "--json")[1])["receipt"]
+    assert receipt["item"] == item
+    code, out, _ = call(capsys, "explain", "latest", "--item", item, *runs)
+    assert code == 0
+    assert " ".join(out.split()) == " ".join(receipt["text"].split())
+
+
+def test_a_report_can_be_written_from_what_a_run_has(folder, tmp_path, capsys):
+    runs = ("--runs-dir", tmp_path / "runs")
+    call(capsys, "run", folder / "shop.yaml", "--until", "estimate", *runs)
+    code, out, _ = call(capsys, "report", "--write", *runs)
+    assert code == 0
+    assert Path(out.strip()).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "workers", "selection"),
+    [
+        (None, None, None),
+        ("serial", None, "serial"),
+        (None, 1, "serial"),
+        (None, 3, {"use": "process", "params": {"workers": 3}}),
+        ("process", 1, {"use": "process", "params": {"workers": 1}}),
+    ],
+)
+def test_workers_mean_processes(name, workers, selection):
+    assert _executor(name, workers) == selection
 
 
 def test_runs_are_listed_and_shown(folder, capsys):
