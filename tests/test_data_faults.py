@@ -59,6 +59,10 @@ class Outcome:
         return open_run("latest", self.folder / "runs")
 
     @property
+    def facts(self):
+        return self.run.folder.load("load/facts")
+
+    @property
     def manifest(self):
         return json.loads((self.run.path / "manifest.json").read_text())
 
@@ -123,12 +127,14 @@ def test_fault_28_empty_or_one_row(tmp_path, rows, said):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(1, "every one of 600 rows is exposed"), (0, "none of 600 rows is exposed")]
+    ("value", "said", "todo"),
+    [
+        (1, "every one of 600 rows is exposed", "Log rows that could have been exposed and were not"),
+        (0, "none of 600 rows is exposed", "1, not 0, means shown"),
+    ],
 )
-def test_fault_29_all_or_none_treated(tmp_path, value, said):
-    refused(
-        command(tmp_path, log().assign(shown=value)), said, "Log rows that could have been" if value else "means shown"
-    )
+def test_fault_29_all_or_none_treated(tmp_path, value, said, todo):
+    refused(command(tmp_path, log().assign(shown=value)), said, todo)
 
 
 @pytest.mark.parametrize("column", ["shown", "bought", "n"])
@@ -162,7 +168,7 @@ def test_fault_30_gaps_in_a_covariate_are_cleaned_when_asked_and_counted(tmp_pat
     frame.loc[5:9, "activity"] = np.nan
     done = command(tmp_path, frame, until="estimate", clean={"missing": "drop"})
     assert done.code == 0, done.stderr
-    assert done.run.facts.cleaning == (("dropped rows with gaps: activity", 5),)
+    assert done.facts.cleaning == (("dropped rows with gaps: activity", 5),)
 
 
 def test_fault_31_a_constant_outcome_is_refused(tmp_path):
@@ -181,8 +187,8 @@ def test_fault_31_constant_duplicate_and_collinear_covariates_change_nothing(tmp
     )
     assert (plain.code, more.code) == (0, 0), more.stderr
     a, b = plain.run.effects.item, more.run.effects.item
-    assert (a["effect"] - b["effect"]).abs().max() < 0.1 * a["stderr"].min()
-    notes = " ".join(more.run.facts.notes)
+    assert ((a["effect"] - b["effect"]).abs() < 0.2 * a["stderr"]).all()  # the penalty counts columns
+    notes = " ".join(more.facts.notes)
     assert "'flat' is the same in every row" in notes
     assert "'again' follows from the ones before it" in notes
     assert "'mixed' follows from the ones before it" in notes
@@ -212,7 +218,7 @@ def test_fault_33_string_bool_or_category_treatments_read_as_0_and_1(tmp_path, w
 
 def test_fault_33_a_treatment_in_words_goes_through_the_command(tmp_path):
     frame = log().assign(shown=log()["shown"].map({1: "banner", 0: "list"}).astype("category"))
-    refused(command(tmp_path, frame), "'shown' (treatment) must be 0 or 1 and holds 'banner'", "treated: VALUE")
+    refused(command(tmp_path, frame), "'shown' (treatment) must be 0 or 1 and holds '", "'banner'", "treated: VALUE")
     named = command(tmp_path, frame, columns={"shown": {"role": "treatment", "treated": "banner"}})
     assert named.code == 0, named.stderr
 
@@ -278,7 +284,7 @@ def test_fault_40_permuted_columns_give_the_same_answer(tmp_path):
 def test_weights_below_0_and_shares_as_treatment_are_refused():
     with pytest.raises(DataError, match="negative in 1 rows"):
         check_dataset(as_dataset(log().assign(n=[-1, *[1] * 599]), [Column("n", "weight")]))
-    with pytest.raises(DataError, match="must be 0 or 1 and holds values such as 0.5"):
+    with pytest.raises(DataError, match=r"must be 0 or 1 and holds values such as 0\.5"):
         check_dataset(as_dataset(log().assign(shown=0.5)))
 
 
