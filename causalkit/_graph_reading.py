@@ -47,7 +47,7 @@ def read_untrusted(design: Design, graph: CausalGraph) -> Reading:
     missing = [name for name in (design.treatment, design.outcome) if name not in graph.nodes]
     if missing:
         return Reading(design.adjustment, warnings=(f"the graph does not have {' and '.join(missing)}: not read",))
-    found = orientations(graph)
+    found = orientations(graph, focus=(design.treatment, design.outcome))
     if not found.dags:
         return Reading(design.adjustment, warnings=(f"the graph was not read: {found.note}",))
     additions = [_needed(design, dag) for dag in found.dags]
@@ -75,7 +75,7 @@ def read_trusted(design: Design, graph: CausalGraph) -> Reading:
             f"identify.trust_graph is true, and the graph does not have {' and '.join(missing)}",
             "Let discovery see them, or set trust_graph: false.",
         )
-    found = orientations(graph)
+    found = orientations(graph, focus=(design.treatment, design.outcome))
     if not found.dags:
         raise DataError(
             f"the trusted graph cannot be read: {found.note}", "Break the cycle, or set trust_graph: false."
@@ -105,7 +105,7 @@ def valid_instruments(design: Design, graph: CausalGraph) -> tuple[str, ...]:
     One that is a node must reach the treatment, and the outcome only through it: d-separated from the
     outcome without the treatment's outgoing edges, under every orientation.
     """
-    dags = orientations(graph).dags
+    dags = orientations(graph, focus=(design.treatment, design.outcome)).dags
     return tuple(
         name
         for name in design.instruments

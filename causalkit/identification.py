@@ -68,7 +68,8 @@ def identify(
 
 def _read(design: Design, graph: CausalGraph | None, trust_graph: bool) -> Reading:
     if graph is None:
-        return Reading(design.adjustment)
+        said = ("trust_graph is set, but no graph was discovered: the design decided alone",) if trust_graph else ()
+        return Reading(design.adjustment, warnings=said)
     return read_trusted(design, graph) if trust_graph else read_untrusted(design, graph)
 
 

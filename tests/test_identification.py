@@ -74,6 +74,11 @@ def test_design_adjusts_for_pre_treatment_variables_that_vary_within_the_item():
     assert estimand.unit == ("item", "week")
 
 
+def test_trusting_a_graph_that_is_not_there_is_said():
+    estimand, _ = identify(shop(), trust_graph=True)
+    assert any("no graph" in w for w in estimand.warnings)
+
+
 def test_item_attributes_and_user_attributes_outside_the_rows():
     schema = shop().schema.with_columns([Column("brand", "covariate"), Column("income", "covariate")])
     data = shop()
@@ -399,7 +404,17 @@ def test_orientations_are_bounded_and_say_so():
     complete = CausalGraph(tuple(names), tuple(Edge(a, b, "--") for a, b in itertools.combinations(names, 2)))
     found = orientations(complete, limit=10)
     assert len(found.dags) == 10
-    assert "first 10" in found.note
+    assert "only 10" in found.note
+
+
+def test_a_bounded_search_turns_the_edges_near_its_focus():
+    names = [f"n{i}" for i in range(40)]
+    chain = CausalGraph(tuple(names), tuple(Edge(a, b, "--") for a, b in itertools.pairwise(names)))
+    for focus in ("n0", "n20", "n39"):
+        at = names.index(focus)
+        beside = names[at - 1] if at else names[1]
+        found = orientations(chain, limit=8, focus=(focus,))
+        assert {dag.has_edge(focus, beside) for dag in found.dags} == {True, False}
 
 
 def test_circle_marks_may_hide_a_common_cause():
