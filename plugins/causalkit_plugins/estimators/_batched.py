@@ -157,14 +157,15 @@ def _add_penalty(gram: Floats, penalty: float) -> None:
 def dealt_folds(group: Ints, exposed: Floats, item: Ints, folds: int, rng: np.random.Generator) -> Ints:
     """A fold for each row: whole groups are dealt in turn within item and exposure, in random order.
 
-    `group` is each row's item × unit code; all of a group's rows get one fold.
+    `group` is each row's item × unit code, 0 … groups - 1; all of a group's rows get one fold.
     """
-    groups, first, place = np.unique(group, return_index=True, return_inverse=True)
-    share = np.bincount(place, exposed) / np.bincount(place)
-    order = np.lexsort((rng.random(len(groups)), share > 0.5, item[first]))
-    same_item = item[first][order]
-    starts = np.flatnonzero(np.diff(same_item, prepend=-1))
-    rank = np.arange(len(groups)) - np.repeat(starts, np.diff(np.append(starts, len(groups))))
-    fold = np.empty(len(groups), np.int64)
+    size = np.bincount(group)
+    share = np.bincount(group, exposed) / np.maximum(size, 1)
+    owner = np.zeros(len(size), np.int64)
+    owner[group] = item
+    order = np.lexsort((rng.random(len(size)), share > 0.5, owner))
+    starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    rank = np.arange(len(size)) - np.repeat(starts, np.diff(np.append(starts, len(size))))
+    fold = np.empty(len(size), np.int64)
     fold[order] = rank % folds
-    return fold[place]
+    return fold[group]

@@ -58,7 +58,7 @@ class AIPW:
         estimand: Estimand,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> AIPW:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read, or none at all."""
         rows = _Rows.read(dataset, estimand)
@@ -146,10 +146,11 @@ class AIPW:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The flat arrays of a fit: item code, item × unit code, weight, exposure, outcome, covariates."""
+    """Flat arrays: item code, item × unit code, each such group's item, unit, weight, exposure, outcome, covariates."""
 
     item: Ints
     group: Ints
+    owner: Ints
     unit: Ints
     w: Floats
     t: Floats
@@ -173,16 +174,18 @@ class _Rows:
         else:
             unit, count = np.arange(len(rows)), len(rows)
         group = pd.factorize(item * count + unit)[0].astype(np.int64)
-        first = np.unique(group, return_index=True)[1]
+        owner = np.empty(int(group.max()) + 1, np.int64)
+        owner[group] = item
         return cls(
             item,
             group,
+            owner,
             unit,
             dataset.weights(rows),
             rows[estimand.treatment].to_numpy(float),
             rows[estimand.outcome].to_numpy(float),
             design(dataset, rows, adjust),
-            np.bincount(item[first], minlength=len(dataset.items)).astype(float),
+            np.bincount(owner, minlength=len(dataset.items)).astype(float),
             " × ".join(unit_names) or ("item" if dataset.schema.assignment else "row"),
         )
 
@@ -200,8 +203,7 @@ class _Arms:
 
     @classmethod
     def count(cls, rows: _Rows, weight1: Floats, weight0: Floats, items: int) -> _Arms:
-        first = np.unique(rows.group, return_index=True)[1]
-        owner = rows.item[first]
+        owner = rows.owner
         exposed = np.bincount(rows.group, rows.w * (2 * rows.t - 1)) > 0
         treated = np.bincount(owner, exposed, items).astype(np.int64)
         control = np.bincount(owner, ~exposed, items).astype(np.int64)
@@ -216,10 +218,8 @@ class _Arms:
 
 
 def _clustered_stderr(rows: _Rows, score: Floats, items: int) -> Floats:
-    first = np.unique(rows.group, return_index=True)[1]
-    owner = rows.item[first]
-    units = np.bincount(owner, minlength=items)
-    squares = np.bincount(owner, np.bincount(rows.group, np.nan_to_num(score)) ** 2, items)
+    units = np.bincount(rows.owner, minlength=items)
+    squares = np.bincount(rows.owner, np.bincount(rows.group, np.nan_to_num(score)) ** 2, items)
     return np.sqrt(squares * units / np.maximum(units - 1, 1))
 
 
@@ -241,7 +241,7 @@ def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: 
         variance**0.5,
         baseline=float(weight @ np.where(known, baseline, 0)),
         items=int(known.sum()),
-        units=len(np.unique(rows.group)),
+        units=len(rows.owner),
         how=how,
     )
 

@@ -36,7 +36,7 @@ class DifferenceInMeans:
         estimand: Estimand,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> DifferenceInMeans:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read."""
         unit = tuple(name for name in dataset.schema.assignment if name != dataset.item)

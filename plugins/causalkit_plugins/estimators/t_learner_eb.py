@@ -51,7 +51,7 @@ class TLearnerEB:
         estimand: Estimand,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> TLearnerEB:
         """Fill `effects_`; `priors_` holds each level's chosen strengths.
 

@@ -31,7 +31,7 @@ class Popularity:
         effects: Effects | None = None,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Popularity:
         """Sum rows and outcomes by item, by parts."""
         columns = [dataset.item, dataset.outcome, *([dataset.weight] if dataset.weight else [])]
@@ -41,7 +41,7 @@ class Popularity:
         self.popularity_ = pd.Series(values, dataset.items.index)
         return self
 
-    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:  # noqa: B008
+    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:
         """The items' popularity, the same for every user."""
         values = self.popularity_.reindex(pd.Index(items)).fillna(0).to_numpy(float)
         return Scores(users, items, np.broadcast_to(values, (len(users), len(items))))

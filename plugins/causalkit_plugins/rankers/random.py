@@ -28,13 +28,13 @@ class Random:
         effects: Effects | None = None,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Random:
         """Take the seed; nothing is learned."""
         self.seed_ = context.seed("random ranker")
         return self
 
-    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:  # noqa: B008
+    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:
         """Random scores, `[users, items]`."""
         with np.errstate(over="ignore"):
             mixed = _hashed(users)[:, None] * _GAMMA + _hashed(items)[None, :] + np.uint64(self.seed_) * _GAMMA

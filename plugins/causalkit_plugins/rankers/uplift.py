@@ -34,7 +34,7 @@ class Uplift:
         effects: Effects | None = None,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Uplift:
         """Keep the effects. Raises `UsageError` without any."""
         if effects is None:
@@ -45,7 +45,7 @@ class Uplift:
         self.source_ = effects
         return self
 
-    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:  # noqa: B008
+    def scores(self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()) -> Scores:
         """Effects, or their lower limits, `[users, items]`; NaN for items left out or unknown."""
         effect, stderr, _ = self.source_.matrix(users, items)
         values = t_interval(effect, stderr, coverage=self.confidence)[0] if self.confidence else effect
