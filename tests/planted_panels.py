@@ -46,6 +46,7 @@ def planted_panel(
     rng = np.random.default_rng(seed)
     level = np.exp(rng.normal(-3.2, 0.5, items))
     vectors = rng.normal(size=(items, 6))
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) * np.sqrt(6)
     told = vectors[:, 0] * np.sqrt(text) + rng.normal(size=items) * np.sqrt(1 - text)
     effect = level * (relative + spread * told)
     at = np.arange(weeks)

@@ -63,7 +63,7 @@ class Panel:
         estimand: Estimand,
         embeddings: Embeddings | None = None,
         *,
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Panel:
         """Fill `effects_`; `embeddings` are not used (see `shared`).
 
@@ -92,7 +92,7 @@ class Panel:
         *,
         extra: tuple[str, ...] = (),
         crossed: tuple[str, ...] = (),
-        context: Context = Context(),  # noqa: B008
+        context: Context = Context(),
     ) -> Cells:
         """The log's item × period cells, for `fit_cells`; `extra` columns are averaged along."""
         return read_cells(dataset, estimand, extra=extra, crossed=crossed, context=context)
@@ -194,8 +194,8 @@ def _arms(dataset: Dataset, estimand: Estimand, cells: Cells, words: _Words) -> 
             f"arms need a 0/1 column, and {estimand.arms!r} is not", "Recode the column, or leave arms out."
         )
     slope, error, base = pooled.arms(cells, cells.extra[..., 1], column)
-    label = dataset.schema[estimand.arms].label if estimand.arms in dataset.schema else estimand.arms
-    names = [f"{words.treatment} only", f"{label} only", f"{words.treatment} and {label}"]
+    label = estimand.arms.replace("_", " ")
+    names = [f"{words.treatment} only", f"{label} only", f"both {words.treatment} and {label}"]
     rows = [(n, float(b), float(s), base) for n, b, s in zip(names, slope, error, strict=True)]
     return pooled.ladder(rows, estimand.population, max(min(cells.exposed.shape) - 1, 1))
 

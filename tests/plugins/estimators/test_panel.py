@@ -56,8 +56,8 @@ def test_arms_are_recovered_under_words_of_the_schema():
     ladder = _fit(world, arms="display", population="all rows").ladder
     assert ladder["specification"].tolist() == [
         "in the mailer only",
-        "on display only",
-        "in the mailer and on display",
+        "display only",
+        "both in the mailer and display",
     ]
     np.testing.assert_allclose(ladder["effect"], [0.02, 0.04, 0.06], atol=0.003)
     assert ((ladder["lower"] < [0.02, 0.04, 0.06]) & (ladder["upper"] > [0.02, 0.04, 0.06])).all()

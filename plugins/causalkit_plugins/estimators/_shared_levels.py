@@ -1,0 +1,135 @@
+"""How often the outcome occurs: per item, and per item and segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from causalkit.components import Context
+from causalkit.reduction import State, add_states, reduce_table
+from causalkit.statistics import t_interval
+from causalkit.types import Dataset, Estimand, Table
+
+from ._effects import codes_of, needed_columns, sound_rows
+
+Floats = npt.NDArray[np.float64]
+_FLOOR = 0.25
+"""Events an item without any is credited with, so that its level is above zero."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Weight, summed outcome and exposed weight `[I, S]`, the segments, and the outcome's sort."""
+
+    weight: Floats
+    total: Floats
+    exposed: Floats
+    segments: pd.Index[Any]
+    is_rate: bool
+
+    def means(self) -> Floats:
+        """Mean outcome of each item `[I]`, above 0; the overall mean where an item has no rows."""
+        weight, total = self.weight.sum(1), self.total.sum(1)
+        overall = max(total.sum(), _FLOOR) / max(weight.sum(), 1e-300)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(weight > 0, np.maximum(total, _FLOOR) / weight, overall)
+
+    def levels(self, ratio: float) -> Floats:
+        """Mean outcome `[I]` had nothing been exposed, if exposure multiplies it by 1 + `ratio`.
+
+        All rows serve, not the unexposed alone: those may lie in another season. Effects relative to it
+        read the same for items exposed often, seldom and never.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(self.weight.sum(1) > 0, self.exposed.sum(1) / self.weight.sum(1), 0.0)
+        return np.asarray(self.means() / (1 + share * max(ratio, -0.5)))
+
+
+@dataclass(frozen=True)
+class _Sums:
+    dataset: Dataset
+    estimand: Estimand
+    items: pd.Index[Any]
+    segments: pd.Index[Any]
+
+    def init(self, broadcast: State) -> State:
+        size = len(self.items) * max(len(self.segments), 1)
+        return State({"sums": np.zeros((3, size)), "low": np.zeros(1)})
+
+    def update(self, state: State, part: pd.DataFrame) -> State:
+        rows = sound_rows(part, self.dataset, self.estimand)
+        place = codes_of(rows[self.dataset.item], self.items)
+        known = place >= 0
+        if len(self.segments):
+            segment = codes_of(rows[self.dataset.schema.need("segment", "segments")], self.segments)
+            place, known = place * len(self.segments) + segment, known & (segment >= 0)
+        weight = self.dataset.weights(rows) * known
+        y = rows[self.estimand.outcome].to_numpy(np.float64)
+        columns = (weight, weight * y, weight * rows[self.estimand.treatment].to_numpy(np.float64))
+        size = state.arrays["sums"].shape[1]
+        at = np.where(known, place, 0)
+        added = np.stack([np.bincount(at, column, size) for column in columns])
+        low = np.array([min(float(y.min(initial=0.0)), 0.0)])
+        return State({"sums": state.arrays["sums"] + added, "low": state.arrays["low"] + low})
+
+    def merge(self, a: State, b: State) -> State:
+        return add_states(a, b)
+
+    def finalize(self, state: State) -> Counts:
+        sums = state.arrays["sums"].reshape(3, len(self.items), -1)
+        return Counts(sums[0], sums[1], sums[2], self.segments, bool(state.arrays["low"][0] >= 0))
+
+
+def count(dataset: Dataset, estimand: Estimand, by_segment: bool, context: Context) -> Counts:
+    """One pass over the rows, by parts."""
+    name = dataset.segment if by_segment else None
+    segments = pd.Index([]) if name is None else _levels(dataset, name)
+    bare = replace(dataset, interactions=Table(pd.DataFrame()), users=pd.DataFrame(), pair_segment=None, truth=None)
+    reduction = _Sums(bare, estimand, dataset.items.index, segments)
+    columns = needed_columns(dataset, estimand, name)
+    return reduce_table(reduction, dataset.interactions, columns, context=context, label="counting outcomes")
+
+
+def _levels(dataset: Dataset, name: str) -> pd.Index[Any]:
+    column = dataset.interactions.frame([name])[name]
+    found = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
+    return pd.Index(found, dtype=object)
+
+
+def segment_levels(counts: Counts, strength: float) -> Floats:
+    """Mean outcome `[I, S]`, drawn to the item's level times the segment's ratio (Gamma-Poisson).
+
+    `strength` events' worth of prior; a ratio is the segment's outcomes over what items' levels imply.
+    """
+    level = counts.means()[:, None]
+    implied = (counts.weight * level).sum(0)
+    ratio = np.maximum(counts.total.sum(0), _FLOOR) / np.maximum(implied, _FLOOR)
+    centre = level * ratio
+    return np.asarray((counts.total + strength) / (counts.weight + strength / centre))
+
+
+def proportional(item: pd.DataFrame, counts: Counts, strength: float, df: float) -> pd.DataFrame:
+    """Effects per item and segment: the item's, in proportion to how often each segment has the outcome.
+
+    Their mean over the item's rows is the item's effect. Errors by the delta method: the item's own,
+    and that of the segment's level.
+    """
+    level = segment_levels(counts, strength)
+    share = counts.weight + 1e-9 * counts.weight.sum(0)
+    share = share / np.maximum(share.sum(1, keepdims=True), 1e-300)
+    times = level / (share * level).sum(1, keepdims=True)
+    effect = item["effect"].to_numpy(float)[:, None] * times
+    noise = effect / np.sqrt(counts.total + strength)
+    stderr = np.sqrt((times * item["stderr"].to_numpy(float)[:, None]) ** 2 + noise**2)
+    lower, upper = t_interval(effect, stderr, df)
+    size = len(counts.segments)
+    columns = {"effect": effect, "stderr": stderr, "lower": lower, "upper": upper}
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+    table.insert(0, "item", np.repeat(item.index.to_numpy(), size))
+    table.insert(1, "segment", np.tile(counts.segments.to_numpy(), len(item)))
+    table = table.assign(raw=np.nan, raw_stderr=np.nan)
+    return table[np.isfinite(table["effect"])].reset_index(drop=True)
