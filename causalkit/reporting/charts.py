@@ -188,12 +188,19 @@ def _grid(across: Scale, up: Scale, factor: float, height: float) -> tuple[list[
     return marks, ticks
 
 
+def _bins(top: float, step: int, threshold: int) -> npt.NDArray[np.int64]:
+    """Edges from 0 to beyond `top`, `step` apart, with one at the threshold so that no bar straddles it."""
+    below = np.arange(0, min(threshold, int(top) + 1), step)
+    above = np.arange(threshold, int(top) + step + 1, step)
+    return np.unique(np.concatenate([below, above, [max(int(top) + 1, *above[-1:], *below[-1:] + step)]]))
+
+
 def histogram(values: Iterable[float], *, threshold: float, label: str, x_label: str, y_label: str) -> Markup:
     """How many items have how many treated units; bars below `threshold` look different, and say so."""
     counts = np.asarray([v for v in values if math.isfinite(v)], float)
     top = counts.max(initial=1.0)
     step = max(1, math.ceil((top + 1) / 24))
-    edges = np.arange(0, top + step + 1, step)
+    edges = _bins(top, step, max(int(threshold), 0))
     heights, _ = np.histogram(counts, edges)
     height, floor = 250.0, 208.0
     up = Scale(0.0, float(max(heights.max(initial=1), 1)) * 1.08, floor, 14.0)
@@ -204,9 +211,9 @@ def histogram(values: Iterable[float], *, threshold: float, label: str, x_label:
         marks.append(element("line", x1=0, x2="100%", y1=at, y2=at, class_="zero" if tick == 0 else "grid"))
         if at - 14 > 0 and tick > 0:
             marks.append(element("text", text, x=4, y=at - 4, class_="tick"))
-    for left, n in zip(edges[:-1], heights, strict=True):
-        begin, end = across.at(float(left)), across.at(float(left + step))
-        told = f"{number(left, 0)}{f'–{number(left + step - 1, 0)}' if step > 1 else ''}: {n}"
+    for left, right, n in zip(edges[:-1], edges[1:], heights, strict=True):
+        begin, end = across.at(float(left)), across.at(float(right))
+        told = f"{number(left, 0)}{f'–{number(right - 1, 0)}' if right - left > 1 else ''}: {n}"
         marks.append(
             element(
                 "rect",
@@ -215,12 +222,12 @@ def histogram(values: Iterable[float], *, threshold: float, label: str, x_label:
                 width=f"{max(end - begin - 0.3, 0.2):.2f}%",
                 y=float(up.at(float(n))),
                 height=floor - float(up.at(float(n))),
-                class_="bar few" if left + step - 1 < threshold else "bar",
+                class_="bar few" if right - 1 < threshold else "bar",
             )
         )
     every = max(1, math.ceil(len(edges) / 8))
-    for left in edges[:-1:every]:
-        middle = (across.at(float(left)) + across.at(float(left + step))) / 2
+    for left, right in zip(edges[:-1:every], edges[1::every], strict=True):
+        middle = (across.at(float(left)) + across.at(float(right))) / 2
         marks.append(
             element("text", number(left, 0), x=f"{middle:.2f}%", y=floor + 16, text_anchor="middle", class_="tick")
         )

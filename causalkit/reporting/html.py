@@ -88,7 +88,9 @@ def _content(view: ReportView) -> Mapping[str, Any]:
         "software_checks": checks.tests(view, units, "software-check"),
         "text_chart": checks.text_chart(view, units), "calibration": checks.calibration_chart(view, units),
         "overlap": checks.overlap_chart(view), "metrics": checks.metric_charts(view, units),
-        "most_points": checks.MOST_POINTS, "lists": recommendations(view, units), "config": shortened_lines(view.config, MOST_CONFIG).splitlines(),
+        "most_points": checks.MOST_POINTS,
+        "lists": recommendations(view, units),
+        "config": shortened_lines(view.config, MOST_CONFIG).splitlines(),
         "assumptions": tuple(dict.fromkeys([*view.assumptions, *(view.effects.assumptions if view.effects else ())])),
     }  # fmt: skip
 

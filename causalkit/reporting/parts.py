@@ -155,7 +155,7 @@ def effect_rows(view: ReportView, units: Units, most: int) -> tuple[Sequence[tup
             units.interval(row.lower, row.upper),
             units.effect(row.raw),
             units.level(row.raw_stderr),
-            number(row.q, 3),
+            "<0.001" if row.q < 0.0005 else number(row.q, 3),
             count(row.treated),
             count(row.control),
             units.level(row.baseline),

@@ -88,6 +88,10 @@ def test_histogram_counts_every_item_once_and_marks_those_with_too_few():
     counted = {title.split(": ")[0]: int(title.split(": ")[1]) for title in bars}
     assert counted == {"0": 2, "1": 1, "2": 0, "3": 1, "4": 2, "5": 0, "6": 0, "7": 0, "8": 0, "9": 1}
     assert [k for k, v in bars.items() if v == "bar few"] == ["0: 2", "1: 1", "2: 0", "3: 1"]
+    wide = histogram([0, 3, 4, 5, 70], threshold=4, label="l", x_label="x", y_label="y")
+    bars = {bar.find("title").text: bar.get("class") for bar in ElementTree.fromstring(wide).iter("rect")}
+    assert sum(int(title.split(": ")[1]) for title, kind in bars.items() if kind == "bar few") == 2
+    assert sum(int(title.split(": ")[1]) for title in bars) == 5
     assert histogram([], threshold=4, label="l", x_label="x", y_label="y").count("<rect")
 
 
