@@ -105,11 +105,13 @@ def _required(a: str, b: str, knowledge: Knowledge, p: float = float("nan")) -> 
 
 
 def _notes(names: Sequence[str], found: Skeleton, marks: Marks, settings: Search) -> tuple[str, ...]:
+    hubs = ", ".join(f"{names[i]} (at {size})" for i, size in sorted(found.hubs.items()))
     undecided = int(np.triu(marks.undecided).sum())
     never = ", ".join(f"{names[i]} and {names[j]}" for i, j in found.never[:5])
     never += f" and {len(found.never) - 5} other pairs" if len(found.never) > 5 else ""
     said = {
         f"conditioning sets were bounded at {settings.max_k}: more edges may be separable": found.capped,
+        f"conditioning sets were bounded for variables with many neighbours: {hubs}": bool(hubs),
         f"{found.untested} tests were left out: too few units, or nothing left to vary": found.untested,
         f"left without an edge, since there are too few units at which both vary: {never}": bool(found.never),
         f"{undecided} edges left undirected, since the evidence points both ways": undecided,

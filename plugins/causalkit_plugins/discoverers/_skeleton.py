@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations, islice
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ Test = Callable[[int, Ints, Ints], Floats]
 """`test(i, sets [c, l], targets [t]) → p [c, t]`: is i independent of each target given each set?
 NaN where it cannot be told."""
 
+MOST_SETS = 50_000
+"""Sets of one size to try for one variable; a variable with more is a hub, and larger sets are left out."""
 _CELLS = 400_000
 """About how many (set, target) cells to test at once."""
 
@@ -29,7 +32,8 @@ class Skeleton:
     """What is adjacent, how sure that is, and what separated the rest.
 
     `kept_p[i, j]` is the largest p-value of a test that an adjacent pair survived; `separators` has,
-    for each separated pair (i < j), the set of greatest p and that p.
+    for each separated pair (i < j), the set of greatest p and that p; `hubs`, for variables with too
+    many neighbours to try all sets of a size, the largest size tried.
     """
 
     adjacent: Bools
@@ -39,6 +43,7 @@ class Skeleton:
     capped: bool = False
     untested: int = 0
     never: list[tuple[int, int]] = field(default_factory=list)
+    hubs: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -96,6 +101,9 @@ def _level(test: Test, found: Skeleton, allowed: Bools, level: int, check: Calla
         targets = np.flatnonzero(found.adjacent[i])
         targets = targets[targets > i] if level == 0 else targets
         if len(targets) == 0 or len(pool) < level:
+            continue
+        if comb(len(pool), level) > MOST_SETS:
+            found.hubs[i] = min(level - 1, found.hubs.get(i, level))
             continue
         check()
         for sets, p in tested(test, i, pool, targets, level):
@@ -164,25 +172,45 @@ def middle_shares(
             partners.setdefault(i, set()).add(j)
             partners.setdefault(j, set()).add(i)
     total = np.zeros(found.adjacent.shape)
-    member: dict[int, Floats] = {}
+    member: dict[int, _Members] = {}
     for i, others in partners.items():
         check()
         pool = np.flatnonzero(found.adjacent[i] & allowed[:, i])
-        member[i] = np.zeros(found.adjacent.shape)
         targets = np.array(sorted(others), np.intp)
+        member[i] = _Members(pool, targets, np.zeros((len(targets), len(pool))))
         for level in range(min(len(pool), found.level) + 1):
+            if comb(len(pool), level) > MOST_SETS:
+                break
             for sets, p in tested(test, i, pool, targets, level):
                 apart = (p > alpha).astype(float)
                 total[i, targets] += apart.sum(axis=0)
-                for at in range(level):
-                    np.add.at(member[i], (targets[None, :], sets[:, at, None]), apart)
+                member[i].add(sets, apart)
     return {(i, k, j): _share(found, total, member, i, k, j) for i, k, j in triples}
 
 
-def _share(found: Skeleton, total: Floats, member: dict[int, Floats], i: int, k: int, j: int) -> float:
+@dataclass
+class _Members:
+    """How often each variable of a pool is in a set that separates one variable from each target."""
+
+    pool: Ints
+    targets: Ints
+    count: Floats
+
+    def add(self, sets: Ints, apart: Floats) -> None:
+        inside = (sets[:, :, None] == self.pool).any(axis=1)
+        self.count += apart.T @ inside
+
+    def of(self, target: int, middle: int) -> float:
+        at = np.searchsorted(self.pool, middle)
+        if at == len(self.pool) or self.pool[at] != middle:
+            return 0.0
+        return float(self.count[np.searchsorted(self.targets, target), at])
+
+
+def _share(found: Skeleton, total: Floats, member: dict[int, _Members], i: int, k: int, j: int) -> float:
     if (i, j) not in found.separators:
         return float("nan")
     count = total[i, j] + total[j, i]
     if not count:
         return float(k in found.separators[i, j][0])
-    return float((member[i][j, k] + member[j][i, k]) / count)
+    return float((member[i].of(j, k) + member[j].of(i, k)) / count)

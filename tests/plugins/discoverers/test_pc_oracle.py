@@ -7,6 +7,7 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
+from causalkit_plugins.discoverers import _skeleton
 from causalkit_plugins.discoverers._search import Search, search
 
 from causalkit.types import Knowledge
@@ -122,6 +123,14 @@ def test_a_pair_ruled_out_both_ways_is_never_tested():
     assert frozenset(("v0", "v2")) not in asked
     assert graph.edge("v0", "v2") is None
     assert any("neither collider nor not" in note for note in graph.notes)
+
+
+def test_a_hub_is_bounded_and_named(monkeypatch):
+    monkeypatch.setattr(_skeleton, "MOST_SETS", 6)
+    dag = nx.DiGraph([(f"v{i}", "hub") for i in range(6)])
+    graph = find(dag, Knowledge(), "majority")
+    assert any("hub (at 1)" in note for note in graph.notes)
+    assert {str(e) for e in graph} == {f"v{i} -> hub" for i in range(6)}
 
 
 def test_a_bounded_search_says_so():
