@@ -7,9 +7,9 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,8 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """How one command shows its result and what it says on the way."""
+    """How one command shows its result and what it says on the way.
 
+    `stream` is the real stdout; while a command runs, whatever else prints goes to stderr.
+    """
+
+    stream: IO[str]
     json: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -32,33 +36,28 @@ class Output:
     def result(self, document: Mapping[str, Any], render: Callable[[Console], None]) -> None:
         """Print the result: the document under `--json`, else what `render` prints."""
         if self.json:
-            click.echo(json.dumps({"schema_version": 1, **plain_json(document)}, ensure_ascii=False))
-        elif sys.stdout.isatty():
-            render(_console())
+            text = json.dumps({"schema_version": 1, **plain_json(document)}, ensure_ascii=False)
+            click.echo(text, file=self.stream)
+        elif self.stream.isatty():
+            render(_console(self.stream))
         else:
-            console = _console()
+            console = _console(self.stream)
             with console.capture() as captured:
                 render(console)
-            click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
+            click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), file=self.stream, nl=False)
 
     def say(self, text: str) -> None:
         """A line of narration on stderr; nothing under `-q`."""
         if not self.quiet:
             click.echo(text, err=True)
 
-    @contextlib.contextmanager
-    def only_results(self) -> Iterator[None]:
-        """What components print meanwhile goes to stderr, so that stdout holds the result alone."""
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
 
-
-def _console() -> Console:
+def _console(stream: IO[str]) -> Console:
     """A console on stdout; plain text, 110 wide, where that is no terminal."""
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
-    return Console(highlight=False, emoji=False, markup=False, width=None if terminal else 110, soft_wrap=False)
+    width = None if stream.isatty() else 110
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def common_options(function: F) -> F:
@@ -69,7 +68,9 @@ def common_options(function: F) -> F:
     @click.option("-v", "--verbose", is_flag=True, help="Say more; print tracebacks.")
     @wraps(function)
     def wrapper(*args: Any, as_json: bool, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
-        return function(*args, out=Output(as_json, quiet, verbose), **kwargs)
+        out = Output(sys.stdout, as_json, quiet, verbose)
+        with contextlib.redirect_stdout(sys.stderr):
+            return function(*args, out=out, **kwargs)
 
     return wrapper  # type: ignore[return-value]
 

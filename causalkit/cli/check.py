@@ -20,8 +20,7 @@ def check(config: str, overrides: tuple[str, ...], resolved: bool, out: Output) 
     """Check CONFIG (a YAML file or an example): keys, components, parameters. The log is not read."""
     from causalkit.config import load_config
 
-    with out.only_results():
-        loaded = load_config(config, overrides=overrides)
+    loaded = load_config(config, overrides=overrides)
 
     def render(console: Any) -> None:
         if resolved:

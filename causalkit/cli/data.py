@@ -30,12 +30,11 @@ def describe(config: str, overrides: tuple[str, ...], out: Output) -> None:
     from causalkit.config import load_config
     from causalkit.registry import default_registry
 
-    with out.only_results():
-        registry = default_registry()
-        loaded = load_config(config, overrides=overrides, registry=registry)
-        context = Context(root_seed=loaded.seed, progress=terminal_progress(quiet=out.quiet or out.json))
-        dataset = registry.build("dataset", loaded.data.to_dict()).load(context=context)
-        shown = _facts(dataset)
+    registry = default_registry()
+    loaded = load_config(config, overrides=overrides, registry=registry)
+    context = Context(root_seed=loaded.seed, progress=terminal_progress(quiet=out.quiet or out.json))
+    dataset = registry.build("dataset", loaded.data.to_dict()).load(context=context)
+    shown = _facts(dataset)
     out.result(shown, lambda console: _render(console, shown))
 
 

@@ -40,9 +40,8 @@ def describe(kind: str, name: str | None, out: Output) -> None:
 
     registry = default_registry()
     entry = registry.find(kind, name)
-    with out.only_results():
-        cls = registry.load(kind, name)
-        shown = {**json_schema(cls), "kind": kind, "name": entry.name, "distribution": entry.distribution}
+    cls = registry.load(kind, name)
+    shown = {**json_schema(cls), "kind": kind, "name": entry.name, "distribution": entry.distribution}
     out.result(shown, lambda console: _render(console, entry, cls, shown))
 
 

@@ -19,9 +19,8 @@ def explain(run: str, item: str, user: str | None, runs_dir: str, out: Output) -
     """The receipt of an item in RUN (a path, the start of its name, or `latest`)."""
     from causalkit.runner import open_run
 
-    with out.only_results():
-        opened = open_run(run, runs_dir)
-        receipt = opened.explain(user, item)
+    opened = open_run(run, runs_dir)
+    receipt = opened.explain(user, item)
     from causalkit.reporting.words import clean
 
     out.result({"run": opened.id, "receipt": plain_json(receipt)}, lambda console: console.print(clean(receipt.text)))

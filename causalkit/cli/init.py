@@ -46,8 +46,7 @@ def init(
     """
     if (log is None) == (example is None):
         raise click.UsageError("give either LOG or --example NAME")
-    with out.only_results():
-        text = _example(str(example)) if log is None else _own(log, items, users, out)
+    text = _example(str(example)) if log is None else _own(log, items, users, out)
     written = _write(text, output, force)
     if written:
         out.say(f"Wrote {written}. Look it through, then: causalkit check {written}")

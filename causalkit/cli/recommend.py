@@ -21,9 +21,8 @@ def recommend(run: str, user: str | None, count: int | None, runs_dir: str, out:
     """Recommendations of RUN (a path, the start of its name, or `latest`), best first."""
     from causalkit.runner import open_run
 
-    with out.only_results():
-        opened = open_run(run, runs_dir)
-        rows: list[dict[str, Any]] = opened.recommend(user, count).to_dict(orient="records")
+    opened = open_run(run, runs_dir)
+    rows: list[dict[str, Any]] = opened.recommend(user, count).to_dict(orient="records")
 
     def render(console: Any) -> None:
         from rich.table import Table

@@ -20,10 +20,9 @@ def report(run: str, show: bool, write: bool, runs_dir: str, out: Output) -> Non
     from causalkit.errors import UsageError
     from causalkit.runner import open_run
 
-    with out.only_results():
-        opened = open_run(run, runs_dir)
-        if write:
-            opened.write_report()
+    opened = open_run(run, runs_dir)
+    if write:
+        opened.write_report()
     path = opened.report_path
     if not path.exists():
         raise UsageError(f"run {opened.id} ({opened.status}) has no report", "--write makes one of what it has.")

@@ -47,19 +47,18 @@ def run(
     from causalkit.cli._summary import document, render
 
     signal.signal(signal.SIGTERM, _stop)
-    with out.only_results():
-        made = runner.run(
-            config,
-            overrides=overrides,
-            seed=seed,
-            until=until,
-            device=device,
-            executor=_executor(executor, workers),
-            runs_dir=runs_dir,
-            progress=terminal_progress(quiet=out.quiet or out.json),
-            trackers=(StepNarrator(out.say),),
-        )
-        shown = document(made)
+    made = runner.run(
+        config,
+        overrides=overrides,
+        seed=seed,
+        until=until,
+        device=device,
+        executor=_executor(executor, workers),
+        runs_dir=runs_dir,
+        progress=terminal_progress(quiet=out.quiet or out.json),
+        trackers=(StepNarrator(out.say),),
+    )
+    shown = document(made)
     out.result(shown, lambda console: render(console, made))
 
 

@@ -46,13 +46,11 @@ def list_(runs_dir: str, out: Output) -> None:
 @common_options
 def show(run: str, runs_dir: str, out: Output) -> None:
     """Show RUN (a path, the start of its name, or `latest`): its steps, and what came out."""
+    from causalkit.cli._summary import document
     from causalkit.runner import open_run
 
-    with out.only_results():
-        opened = open_run(run, runs_dir)
-        from causalkit.cli._summary import document
-
-        shown = document(opened)
+    opened = open_run(run, runs_dir)
+    shown = document(opened)
     steps = opened.result.steps
 
     def render(console: Any) -> None:

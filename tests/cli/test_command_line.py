@@ -252,6 +252,30 @@ def test_a_plugins_broken_command_says_whose_it_is(with_plugin, name, said):
     assert "of greeting" in ended.err
 
 
+NOISY = """
+print("a plugin that prints when imported")
+import os
+from causalkit.hookspecs import hookimpl
+
+@hookimpl
+def causalkit_rankers():
+    print("and when asked")
+    return []
+"""
+
+
+def test_fault_19_a_plugin_that_prints_does_not_reach_the_result(tmp_path):
+    (tmp_path / "noisy.py").write_text(NOISY)
+    info = tmp_path / "noisy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noisy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[causalkit]\nnoisy = noisy\n")
+    ended = causalkit("plugins", "list", "--json", PYTHONPATH=str(tmp_path))
+    assert ended.json["schema_version"] == 1
+    assert "a plugin that prints when imported" in ended.err
+    assert "and when asked" in ended.err
+
+
 def test_a_reader_that_goes_away_is_no_failure():
     from tests.command import SCRIPT
 
