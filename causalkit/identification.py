@@ -44,7 +44,8 @@ def identify(
         `ate`, `att` or `cate`.
     secondary
         `per-X`, where X is a signal column or the one that begins with X: the same effect among
-        rows where it is 1 (`per-visit` → `visited == 1`).
+        rows where it is 1 (`per-visit` → `visited == 1`). `arms-X`, where X is a bundle column: treatment
+        only, X only, and both, each against neither.
     trust_graph
         Let the graph take variables out, refuse (`identified=False`), or find no path.
     adjust
@@ -124,24 +125,34 @@ def _in_log_names(graph: CausalGraph, design: Design, variables: Variables | Non
 
 
 def _secondary(dataset: Dataset, primary: Estimand, name: str) -> Estimand:
-    """The primary estimand among rows in which a signal is 1."""
-    signals = dataset.schema.named("signal")
-    stem = name.removeprefix("per-")
-    matching = [s for s in signals if s == stem] or [s for s in signals if s.startswith(stem)]
-    if not name.startswith("per-") or not stem or len(matching) != 1:
-        known = [f"per-{signal}" for signal in signals]
-        why = "more than one signal begins so" if len(matching) > 1 else f"no such estimand{nearest(name, known)}"
+    """The primary estimand among rows in which a signal is 1, or by arms of a bundle column."""
+    form, _, stem = name.partition("-")
+    columns = {"per": dataset.schema.named("signal"), "arms": dataset.schema.named("bundle")}
+    among = columns.get(form, ())
+    matching = [c for c in among if c == stem] or [c for c in among if c.startswith(stem)]
+    if not stem or len(matching) != 1:
+        known = [f"{prefix}-{column}" for prefix, named in columns.items() for column in named]
+        why = "more than one column begins so" if len(matching) > 1 else f"no such estimand{nearest(name, known)}"
         raise ConfigError(
             "identify",
             [Problem("identify.secondary", f" = {name!r}: {why}")],
-            f"Known here: {', '.join(known)}." if known else "The schema has no column with the role 'signal'.",
+            f"Known here: {', '.join(known)}."
+            if known
+            else "The schema has no column with the role 'signal' or 'bundle'.",
         )
-    signal = matching[0]
+    label = dataset.schema[matching[0]].label
+    if form == "arms":
+        return replace(primary, arms=matching[0], population=f"crossed with: {label}", name=name)
+    return _among(primary, matching[0], label, name)
+
+
+def _among(primary: Estimand, signal: str, label: str, name: str) -> Estimand:
+    """The primary estimand among rows in which a signal is 1."""
     warnings = primary.warnings
     if signal in primary.mediators:
         warnings += (
             f"{signal} comes after treatment: if exposure changes who has {signal} = 1, the two groups differ by more "
             "than exposure (selection)",
         )
-    population = f"{primary.population} where {dataset.schema[signal].label} is 1"
+    population = f"{primary.population} where {label} is 1"
     return replace(primary, only=(signal, 1), population=population, name=name, warnings=warnings)

@@ -157,6 +157,16 @@ def test_secondary_estimands_by_signal():
         identify(shop(), secondary=["per-click"])
 
 
+def test_secondary_estimands_by_arms_of_what_came_along():
+    primary, (arms,) = identify(shop(), secondary=["arms-price"])
+    assert arms.arms == "price"
+    assert arms.only is None
+    assert arms.adjustment == primary.adjustment
+    assert arms.population != primary.population
+    with pytest.raises(ConfigError, match="arms-visited.*did you mean"):
+        identify(shop(), secondary=["arms-visited"])
+
+
 # --- with a graph
 
 

@@ -139,8 +139,16 @@ def _it(words: Words) -> str:
 
 
 def _decimals(claim: Claim) -> int:
-    """As many as the interval warrants: those of the first digit of 0.7 times its half-width."""
-    return decimals_for(0.35 * (claim.upper - claim.lower) or claim.effect)
+    return decimals_of(claim.lower, claim.upper) if claim.upper > claim.lower else decimals_for(claim.effect)
+
+
+def decimals_of(lower: float, upper: float) -> int:
+    """As many as an interval warrants: two digits of a half-width of 10 to 35, one of 36 to 99 (Particle Data Group).
+
+    >>> decimals_of(0.4, 1.2), decimals_of(1.4, 4.6)
+    (1, 1)
+    """
+    return decimals_for((upper - lower) / 2 / 3.55)
 
 
 def decimals_for(size: float) -> int:

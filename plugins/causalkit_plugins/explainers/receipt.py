@@ -10,7 +10,7 @@ import pandas as pd
 from causalkit.components import Context, component
 from causalkit.errors import DataError
 from causalkit.types import Dataset, Effects, Explanation, Outputs, Ranking, Receipt, Verdicts, adjustment_columns
-from causalkit_plugins.explainers._template import Claim, decimals_for, interval, number, plain, receipt_text
+from causalkit_plugins.explainers._template import Claim, decimals_of, interval, number, plain, receipt_text
 
 __all__ = ["ReceiptExplainer"]
 
@@ -27,7 +27,7 @@ class ReceiptExplainer:
     capitals are told in lower case.
     """
 
-    def explain(self, ranking: Ranking, outputs: Outputs, *, context: Context = Context()) -> Explanation:  # noqa: B008
+    def explain(self, ranking: Ranking, outputs: Outputs, *, context: Context = Context()) -> Explanation:
         """A receipt for each row of `ranking`, in its order.
 
         Only schema, items and users of `outputs.training` are read, never its rows.
@@ -143,7 +143,7 @@ class _Teller:
         values = np.array([estimate, lower, upper]) * self.scale
         if not np.isfinite(values).all():
             return ""
-        decimals = decimals_for(0.35 * (values[2] - values[1]))
+        decimals = decimals_of(values[1], values[2])
         per = " of 100" if self.yes_no else ""
         return f"{number(values[0], decimals)}{per}, 95 % {interval(values[1], values[2], decimals=decimals)}"
 

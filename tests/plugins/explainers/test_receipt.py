@@ -112,7 +112,7 @@ def test_the_facts_beside_the_sentence() -> None:
 @pytest.mark.parametrize(
     ("effect", "lower", "upper", "words"),
     [
-        (-0.003, -0.005, -0.001, "about 0.3 fewer of 100 households"),
+        (-0.003, -0.007, 0.001, "about 0.3 fewer of 100 households"),
         (0.0003, -0.004, 0.005, "hardly more of 100 households"),
         (0.234, 0.15, 0.32, "about 23 more of 100 households"),
         (0.0123, 0.0119, 0.0127, "about 1.23 more of 100 households"),
