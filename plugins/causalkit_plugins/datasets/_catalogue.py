@@ -39,14 +39,14 @@ class _Trait:
 
 
 _TRAITS = (
-    _Trait(("an everyday staple", "a basic that every kitchen uses up", "bought week after week"), -0.06, 1.1),
-    _Trait(("a refill of what runs out", "the usual pack, to restock", "for the regular shopping list"), -0.04, 0.7),
-    _Trait(("a new recipe, just launched", "a novelty to discover", "never seen on the shelf before"), 0.10, -0.7),
-    _Trait(("a treat for the moment", "an indulgence on impulse", "hard to resist at the till"), 0.07, 0.0),
-    _Trait(("for guests and gifts", "a present to bring along", "festively wrapped"), 0.04, -0.6),
+    _Trait(("an everyday staple", "a basic that every kitchen uses up", "bought week after week"), -0.03, 0.9),
+    _Trait(("a refill of what runs out", "the usual pack, to restock", "for the regular shopping list"), -0.02, 0.6),
+    _Trait(("a new recipe, just launched", "a novelty to discover", "never seen on the shelf before"), 0.10, -0.5),
+    _Trait(("a treat for the moment", "an indulgence on impulse", "hard to resist at the till"), 0.07, 0.1),
+    _Trait(("for guests and gifts", "a present to bring along", "festively wrapped"), 0.04, -0.4),
     _Trait(("organic, from small farms", "grown without pesticides", "certified organic"), 0.01, -0.1),
     _Trait(("in the large family pack", "a big bag for many", "bulk size"), 0.0, 0.3),
-    _Trait(("for a special diet", "free from gluten and lactose", "for those with allergies"), -0.02, -0.9),
+    _Trait(("for a special diet", "free from gluten and lactose", "for those with allergies"), -0.02, -0.7),
 )
 _DEPARTMENT_PERSUASION = (0.0, -0.01, 0.02, -0.01, 0.03, -0.02)
 
@@ -80,7 +80,7 @@ def draw_catalogue(items: int, cold: float, topics: int, rng: np.random.Generato
     second = np.where(second == first, (first + 1) % len(_TRAITS), second)
     persuading, wanted = (np.array([getattr(t, name) for t in _TRAITS]) for name in ("persuasion", "demand"))
     persuasion = 0.05 + persuading[first] + persuading[second] + np.array(_DEPARTMENT_PERSUASION)[department]
-    demand = wanted[first] + wanted[second] + rng.normal(0, 0.6, items)
+    demand = wanted[first] + wanted[second] + rng.normal(0, 0.7, items)
     tastes = rng.normal(0, 1, (len(DEPARTMENTS), topics))[department] + rng.normal(0, 0.7, (items, topics))
     never = np.zeros(items, bool)
     never[rng.choice(items, round(cold * items), replace=False)] = True
