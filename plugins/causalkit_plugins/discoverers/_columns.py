@@ -50,7 +50,7 @@ def prepare(variables: Variables, test: str) -> Columns:
             "Give it more rows than columns: a finer unit, a longer log, or fewer columns.",
         )
     _refuse_missing(variables, names)
-    constant = [name for name in names if len(variables.table[name].unique()) <= 1]
+    constant = [name for name in names if _is_constant(variables.table[name])]
     kept = [name for name in names if name not in constant]
     notes = [f"not tested, constant: {', '.join(constant)}"] if constant else []
     discrete = [name for name in kept if _is_discrete(variables, name)]
@@ -78,6 +78,13 @@ def _refuse_missing(variables: Variables, names: list[str]) -> None:
             f"discovery needs finite numbers; missing or infinite in {', '.join(said)}",
             "Fill or drop them under `clean:`, or leave the column out.",
         )
+
+
+def _is_constant(column: pd.Series[float]) -> bool:
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy()
+        return bool((values == values[:1]).all())
+    return len(column.unique()) <= 1
 
 
 def _is_discrete(variables: Variables, name: str) -> bool:

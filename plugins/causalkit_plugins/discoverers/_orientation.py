@@ -75,8 +75,9 @@ def _meek(marks: Marks) -> None:
     apart = ~marks.adjacent & ~np.eye(len(marks.adjacent), dtype=bool)
     while True:
         proposed = _away_from_colliders(marks, apart) | _away_from_cycles(marks)
-        for i, j in np.argwhere(marks.open & ~proposed):
-            if _two_chains(marks, apart, i, j) or _long_chain(marks, apart, i, j):
+        open_edges = marks.open
+        for i, j in np.argwhere(open_edges & ~proposed):
+            if _two_chains(marks, open_edges, apart, i, j) or _long_chain(marks, open_edges, apart, i, j):
                 proposed[i, j] = True
         if not marks.turn(proposed):
             return
@@ -97,16 +98,16 @@ def _away_from_cycles(marks: Marks) -> Bools:
     return np.asarray(directed @ directed > 0.5)
 
 
-def _two_chains(marks: Marks, apart: Bools, i: int, j: int) -> bool:
+def _two_chains(marks: Marks, open_edges: Bools, apart: Bools, i: int, j: int) -> bool:
     """Rule 3: `i -- k -> j`, `i -- l -> j`, k and l apart: `i -> j`."""
-    via = np.flatnonzero(marks.open[i] & marks.directed[:, j])
+    via = np.flatnonzero(open_edges[i] & marks.directed[:, j])
     pairs = np.argwhere(np.triu(apart[np.ix_(via, via)]))
     return any(not marks.is_ambiguous(int(via[a]), int(i), int(via[b])) for a, b in pairs)
 
 
-def _long_chain(marks: Marks, apart: Bools, i: int, j: int) -> bool:
+def _long_chain(marks: Marks, open_edges: Bools, apart: Bools, i: int, j: int) -> bool:
     """Rule 4: `i -- k -> l -> j`, i adjacent to l, k and j apart: `i -> j`."""
-    first = [k for k in np.flatnonzero(marks.open[i] & apart[j]) if not marks.is_ambiguous(int(k), int(i), int(j))]
+    first = [k for k in np.flatnonzero(open_edges[i] & apart[j]) if not marks.is_ambiguous(int(k), int(i), int(j))]
     second = np.flatnonzero(marks.adjacent[i] & marks.directed[:, j])
     return bool(marks.directed[np.ix_(first, second)].any()) if first and len(second) else False
 

@@ -57,8 +57,9 @@ class _Best:
         filled = np.where(np.isnan(p), -1.0, p)
         rows = filled.argmax(axis=0)
         top = filled[rows, np.arange(len(targets))]
-        for at in np.flatnonzero(top > self.p[i, targets]):
-            self.p[i, targets[at]] = top[at]
+        better = np.flatnonzero(top > self.p[i, targets])
+        self.p[i, targets[better]] = top[better]
+        for at in better if sets.shape[1] else ():
             self.given[i, int(targets[at])] = tuple(int(k) for k in sets[rows[at]])
 
 
@@ -143,7 +144,7 @@ def _separate(found: Skeleton, best: _Best, required: Bools, alpha: float, level
     for i, j in np.argwhere(np.triu(apart)):
         side = (int(i), int(j)) if best.p[i, j] >= best.p[j, i] else (int(j), int(i))
         if best.p[side] >= 0:
-            found.separators[int(i), int(j)] = (best.given[side], float(best.p[side]))
+            found.separators[int(i), int(j)] = (best.given.get(side, ()), float(best.p[side]))
     found.adjacent = found.adjacent & ~apart
 
 
