@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from causalkit.errors import DataError
-from causalkit.types import Dataset, Estimand
+from causalkit.types import Dataset, Estimand, Pooled
 
 from ._batched import Floats, Ints, batches, design, predicted, ridge, standardised
 from ._contrast import UnitSums, contrast, summed
-from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, sound_rows, unit_codes
+from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
 from ._shrinkage import ArmPrior, ArmSums, chosen_prior
 
 
@@ -212,4 +212,24 @@ def plain_items(dataset: Dataset, rows: LevelledRows) -> pd.DataFrame:
         ess=found.ess,
         baseline=np.where(unexposed > 0, level / np.maximum(unexposed, 1e-300), np.nan),
         reason=reason,
+    )
+
+
+def pooled_items(rows: LevelledRows, table: pd.DataFrame, items: pd.Index[Any]) -> Pooled | None:
+    """Raw effects averaged over items by their rows, their errors taken as independent."""
+    raw, stderr, baseline = (table[name].reindex(items).to_numpy(float) for name in ("raw", "raw_stderr", "baseline"))
+    known = np.isfinite(raw)
+    if not known.any():
+        return None
+    share = np.bincount(rows.item, rows.w, len(items))[known]
+    share = share / share.sum()
+    units = int(table["treated"].sum() + table["control"].sum())
+    how = f"average over {int(known.sum())} items by rows; items' errors taken as independent"
+    return pooled_of(
+        float(share @ raw[known]),
+        float(np.sqrt(share**2 @ stderr[known] ** 2)),
+        baseline=float(share @ baseline[known]),
+        items=int(known.sum()),
+        units=units,
+        how=how,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from causalkit.errors import DataError, nearest
 from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
-from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap, adjustment_columns
+from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap, Table, adjustment_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +32,14 @@ def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np
         codes, found = pd.factorize(rows[name], sort=False)
         combined = pd.factorize(combined * (len(found) + 1) + (codes + 1), sort=False)[0].astype(np.int64)
     return combined, int(combined.max(initial=-1)) + 1
+
+
+def bare(dataset: Dataset) -> Dataset:
+    """The dataset without its rows, users and attributes: light to send to workers, with every part."""
+    nothing = Table(pd.DataFrame())
+    return replace(
+        dataset, interactions=nothing, items=dataset.items[[]], users=pd.DataFrame(), pair_segment=None, truth=None
+    )
 
 
 def needed_columns(dataset: Dataset, estimand: Estimand, *more: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from causalkit.reduction import reduce_table
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled
 
 from ._contrast import CellSums, Contrast, UnitSums, contrast, summed, unit_scores
-from ._effects import item_table, levels_of, needed_columns, plain_reason, pooled_of, segment_map
+from ._effects import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of, segment_map
 
 
 @component
@@ -45,7 +45,7 @@ class DifferenceInMeans:
         if self.level == "segment":
             segment = dataset.schema.need("segment", "difference-in-means at level 'segment'")
             cells |= levels_of(dataset, (segment,))
-        reduction = CellSums(dataset, estimand, cells, levels_of(dataset, unit))
+        reduction = CellSums(bare(dataset), estimand, cells, levels_of(dataset, unit))
         columns = needed_columns(dataset, estimand, *cells, *unit)
         data = reduce_table(reduction, dataset.interactions, columns, context=context, label="counting rows")
         segments = int(np.prod([len(index) for index in list(cells.values())[1:]], dtype=np.int64))

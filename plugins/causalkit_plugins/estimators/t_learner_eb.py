@@ -14,7 +14,7 @@ from causalkit.statistics import t_interval
 from causalkit.types import Dataset, EffectFactors, Effects, Embeddings, Estimand, SegmentMap
 
 from ._batched import Floats
-from ._cells import Cells, LevelledRows, plain_items, user_levels, user_rates
+from ._cells import Cells, LevelledRows, plain_items, pooled_items, user_levels, user_rates
 from ._effects import segment_map
 from ._shrinkage import ArmPrior, shrunken
 
@@ -106,7 +106,10 @@ def _effects(
 ) -> Effects:
     errors = item["stderr"].reindex(dataset.items.index).to_numpy(float)
     known = np.isfinite(item["effect"].reindex(dataset.items.index).to_numpy(float))
-    effects = Effects(item, assumptions=_assumptions(made, estimand))
+    held = (
+        made.of.effects_ if made.of is not None else Effects(item, pooled=pooled_items(rows, item, dataset.items.index))
+    )
+    effects = Effects(item, pooled=held.pooled, ladder=held.ladder, assumptions=_assumptions(made, estimand))
     ids = dataset.items.index
     around = np.zeros((max(len(rows.segment_ids), 1), len(ids), 2))
     if len(parts.segment):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from causalkit.components import Context, component
 from causalkit.reduction import State, add_states, reduce_table
-from causalkit.types import Dataset, Effects, Embeddings, Scores
+from causalkit.types import Dataset, Effects, Embeddings, Scores, Table
 
 
 @component
@@ -35,7 +35,10 @@ class Popularity:
     ) -> Popularity:
         """Sum rows and outcomes by item, by parts."""
         columns = [dataset.item, dataset.outcome, *([dataset.weight] if dataset.weight else [])]
-        total = reduce_table(_Totals(dataset), dataset.interactions, columns, context=context, label="popularity")
+        bare = replace(  # light to send to workers, with every part
+            dataset, interactions=Table(pd.DataFrame()), users=pd.DataFrame(), pair_segment=None, truth=None
+        )
+        total = reduce_table(_Totals(bare), dataset.interactions, columns, context=context, label="popularity")
         rows, outcomes = total.arrays["rows"], total.arrays["outcomes"]
         values = outcomes / np.maximum(rows, 1e-300) if self.by == "rate" else outcomes
         self.popularity_ = pd.Series(values, dataset.items.index)

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.estimators.aipw import AIPW
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
+from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 
 from causalkit.components import Context
 from causalkit.errors import DataError
@@ -96,3 +98,56 @@ def test_unsound_rows_are_refused(column, value, said):
     rows.loc[3, column] = value
     with pytest.raises(DataError, match=said):
         DifferenceInMeans().fit(replace(world.dataset, interactions=Table(rows)), world.estimand)
+
+
+@pytest.mark.parametrize("made", [DifferenceInMeans(), AIPW(min_units=2), TLearnerEB()])
+def test_boolean_treatment_is_read_as_0_and_1(made):
+    world = personal_world(users=40, items=3)
+    told = world.dataset.interactions.data.assign(exposed=world.dataset.interactions.data["exposed"].astype(bool))
+    a = made.fit(world.dataset, world.estimand).effects_.item
+    b = made.fit(replace(world.dataset, interactions=Table(told)), world.estimand).effects_.item
+    pd.testing.assert_frame_equal(a, b)
+
+
+@pytest.mark.parametrize("made", [DifferenceInMeans(), AIPW(), TLearnerEB()])
+def test_treatment_in_words_is_refused(made):
+    world = personal_world(users=20, items=3)
+    told = world.dataset.interactions.data.assign(exposed="yes")
+    with pytest.raises(DataError, match="must hold numbers"):
+        made.fit(replace(world.dataset, interactions=Table(told)), world.estimand)
+
+
+@pytest.mark.parametrize("made", [DifferenceInMeans(), AIPW(), TLearnerEB()])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_handful_of_rows_is_no_estimate_with_a_reason(made, rows):
+    world = personal_world(users=20, items=3)
+    few = replace(world.dataset, interactions=Table(world.dataset.interactions.data.iloc[:rows]))
+    table = made.fit(few, world.estimand).effects_.item
+    assert table["effect"].isna().all()
+    assert (table["reason"] != "").all()
+
+
+def test_no_rows_is_no_estimate():
+    world = personal_world(users=20, items=3)
+    none = replace(world.dataset, interactions=Table(world.dataset.interactions.data.iloc[:0]))
+    effects = DifferenceInMeans().fit(none, world.estimand).effects_
+    assert (effects.item["reason"] == "no rows").all()
+    assert effects.pooled is None
+
+
+def test_nothing_to_adjust_for_makes_doubly_robust_and_naive_agree():
+    world = personal_world(users=100, items=3)
+    plain = replace(world.estimand, adjustment=())
+    a = DifferenceInMeans().fit(world.dataset, plain).effects_.item
+    b = AIPW().fit(world.dataset, plain).effects_.item
+    np.testing.assert_allclose(a["effect"], b["effect"], atol=0.01)
+    np.testing.assert_allclose(a["stderr"], b["stderr"], rtol=0.05)
+
+
+def test_workers_are_sent_no_rows_but_their_part():
+    import pickle
+
+    from causalkit_plugins.estimators._effects import bare
+
+    world = personal_world(users=300, items=10)
+    assert len(pickle.dumps(bare(world.dataset))) < 5000

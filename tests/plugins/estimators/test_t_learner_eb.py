@@ -9,6 +9,7 @@ from causalkit_plugins.estimators.aipw import AIPW
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 
+from causalkit.components import Context
 from causalkit.errors import DataError
 from tests.worlds import chain_world, personal_world
 
@@ -146,3 +147,12 @@ def test_an_item_without_estimate_stays_unknown():
     effects = TLearnerEB(of=DifferenceInMeans()).fit(dataset, world.estimand).effects_
     assert np.isnan(effects.matrix(["u0001"], ["i001"])[0]).all()
     assert effects.item.loc["i001", "reason"]
+
+
+def test_pooled_is_that_of_of_or_the_mean_of_items():
+    world = personal_world(0, users=80, items=5)
+    held = TLearnerEB(of=AIPW()).fit(world.dataset, world.estimand).effects_.pooled
+    assert held == AIPW().fit(world.dataset, world.estimand, context=Context().under("of")).effects_.pooled
+    own = TLearnerEB().fit(world.dataset, world.estimand).effects_
+    assert own.pooled.effect == pytest.approx(own.item["raw"].mean())
+    assert own.pooled.lower < world.item.mean() < own.pooled.upper
