@@ -105,6 +105,16 @@ def test_known_tiers_and_edges_orient_as_far_as_they_imply():
     assert more > 10
 
 
+def test_meeks_fourth_rule():
+    """`i -- k -> l -> j` with k and j apart: only knowledge makes this happen, and i must cause j."""
+    dag = nx.DiGraph([("i", "k"), ("i", "l"), ("i", "j"), ("k", "l"), ("l", "j")])
+    known = Knowledge(required=frozenset({("k", "l"), ("l", "j")}))
+    expected = equivalence_class(dag, known)
+    assert ("i", "->", "j") in expected
+    assert ("i", "--", "k") in expected
+    assert marks(find(dag, known, "majority")) == expected
+
+
 def test_larger_graphs_keep_their_skeleton():
     rng = np.random.default_rng(13)
     for _ in range(3):
