@@ -163,7 +163,7 @@ def test_secondary_estimands_by_arms_of_what_came_along():
     assert arms.only is None
     assert arms.adjustment == primary.adjustment
     assert arms.population != primary.population
-    with pytest.raises(ConfigError, match="arms-visited.*did you mean"):
+    with pytest.raises(ConfigError, match=r"arms-visited.*did you mean"):
         identify(shop(), secondary=["arms-visited"])
 
 
