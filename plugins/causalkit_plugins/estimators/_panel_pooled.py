@@ -100,11 +100,17 @@ def arms(cells: Cells, crossed: Floats, column: Floats) -> tuple[Floats, Floats,
     """
     shares = np.stack([cells.exposed - crossed, column - crossed, crossed], 2)
     varies = (np.where((cells.weight > 0)[..., None], shares, 0).var(1) > 0).any(1)
-    slope, error = common(cells, shares, varies, less=_taken(cells, shares, varies))
+    slope, error = common_adjusted(cells, shares)
     neither = cells.weight * (1 - shares.sum(2))
     plain = cells.outcome - shares @ slope
     base = float((neither * plain)[varies].sum() / max(neither[varies].sum(), 1e-300))
     return slope, error, base
+
+
+def common_adjusted(cells: Cells, columns: Floats) -> tuple[Floats, Floats]:
+    """`common` over items where a column varies, after adjustment with the coefficients of their groups."""
+    varies = (np.where((cells.weight > 0)[..., None], columns, 0).var(1) > 0).any(1)
+    return common(cells, columns, varies, less=_taken(cells, columns, varies))
 
 
 def _taken(cells: Cells, columns: Floats, use: Bools) -> Floats:

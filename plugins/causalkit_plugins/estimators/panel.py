@@ -102,9 +102,8 @@ class Panel:
         return fit_cells(cells, Rule(self.pooling, self.min_units, self.exposed_above, self.hc), beside)
 
     def pooled_cells(self, cells: Cells, columns: Floats) -> tuple[Floats, Floats]:
-        """Coefficients of `columns` `[I, W, J]` common to all items, and their two-way stderrs."""
-        varies = (np.where((cells.weight > 0)[..., None], columns, 0).var(1) > 0).any(1)
-        return pooled.common(cells, columns, varies)
+        """Coefficients of `columns` `[I, W, J]` common to all items, adjusted, and their two-way stderrs."""
+        return pooled.common_adjusted(cells, columns)
 
 
 class _Words:
