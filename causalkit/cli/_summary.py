@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from causalkit.errors import CausalkitError
@@ -53,7 +52,7 @@ def recommendations(run: Run) -> list[dict[str, Any]]:
 def measured(measurement: Measurement) -> dict[str, Any]:
     """A measurement without its details."""
     names = ("name", "of", "on", "value", "lower", "upper", "n", "note")
-    return {name: getattr(measurement, name) for name in names if hasattr(measurement, name)}
+    return {name: getattr(measurement, name) for name in names}
 
 
 def render(console: Console, run: Run) -> None:
@@ -66,13 +65,15 @@ def render(console: Console, run: Run) -> None:
         console.print()
         console.print(answer)
     _render_list(console, run)
-    _render_measurements(console, run.measurements)
+    _render_measurements(console, run)
     console.print()
     if run.report_path.exists():
         console.print("Report: ", style="bold", end="")
         console.print(str(run.report_path), soft_wrap=True)
     else:
         console.print(f"Kept in {run.path}", soft_wrap=True)
+    if hint := _hint(run):
+        console.print(hint, soft_wrap=True)
 
 
 def _answer(run: Run) -> str:
@@ -118,18 +119,38 @@ def effect_words(row: dict[str, Any]) -> str:
     return shown if row["status"] == "estimated" else f"{shown} [{row['status']}]"
 
 
-def _render_measurements(console: Console, measurements: Iterable[Measurement]) -> None:
-    found = list(measurements)
-    if not found:
-        return
+def _render_measurements(console: Console, run: Run) -> None:
+    """A row per metric: the run's own ranking with its interval, what it is compared with beside."""
     from rich.table import Table
 
-    table = Table(
-        "measured on held-out rows", "of", "value", "95 %", "n", box=None, pad_edge=False, padding=(0, 3, 0, 0)
-    )
-    for m in found:
-        interval = f"{m.lower:.4g} to {m.upper:.4g}" if math.isfinite(m.lower) and math.isfinite(m.upper) else "–"
-        name = m.name if getattr(m, "on", "test") == "test" else f"{m.name} ({m.on})"
-        table.add_row(name, m.of, f"{m.value:.4g}" if math.isfinite(m.value) else "–", interval, str(m.n or "–"))
+    found = [m for m in run.measurements if math.isfinite(m.value)]
+    own = run.ranking.ranker if run.ranking is not None else ""
+    metrics = dict.fromkeys(_title(m) for m in found if m.of == own)
+    beside = list(dict.fromkeys(m.of for m in found if m.of != own and _title(m) in metrics))
+    if not metrics:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("on held-out rows", f"{own} (95 %)"):
+        table.add_column(name, no_wrap=True)
+    for name in beside:
+        table.add_column(name)
+    for title in metrics:
+        of = {m.of: m for m in found if _title(m) == title}
+        table.add_row(title, _with_interval(of[own]), *(f"{of[b].value:.3g}" if b in of else "" for b in beside))
     console.print()
     console.print(table)
+
+
+def _title(measurement: Measurement) -> str:
+    return measurement.name if measurement.on == "test" else f"{measurement.name} ({measurement.on})"
+
+
+def _with_interval(m: Measurement) -> str:
+    known = math.isfinite(m.lower) and math.isfinite(m.upper)
+    return f"{m.value:.3g} ({m.lower:.3g} to {m.upper:.3g})" if known else f"{m.value:.3g}"
+
+
+def _hint(run: Run) -> str:
+    """What to call for the lists of users, where the run made some."""
+    users = run.ranking is not None and bool((run.ranking.table["scope"] == "user").any())
+    return f"For one user: causalkit recommend {run.id} --user ID" if users else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -46,19 +48,19 @@ def run(
     from causalkit.cli._progress import StepNarrator, terminal_progress
     from causalkit.cli._summary import document, render
 
-    signal.signal(signal.SIGTERM, _stop)
-    made = runner.run(
-        config,
-        overrides=overrides,
-        seed=seed,
-        until=until,
-        device=device,
-        executor=_executor(executor, workers),
-        runs_dir=runs_dir,
-        progress=terminal_progress(quiet=out.quiet or out.json),
-        trackers=(StepNarrator(out.say),),
-    )
-    shown = document(made)
+    with _terminated_as_interrupted():
+        made = runner.run(
+            config,
+            overrides=overrides,
+            seed=seed,
+            until=until,
+            device=device,
+            executor=_executor(executor, workers),
+            runs_dir=runs_dir,
+            progress=terminal_progress(quiet=out.quiet or out.json),
+            trackers=(StepNarrator(out.say),),
+        )
+        shown = document(made)
     out.result(shown, lambda console: render(console, made))
 
 
@@ -69,9 +71,18 @@ def _executor(name: str | None, workers: int | None) -> Any:
     return {"use": use, "params": {"workers": workers}} if use != "serial" else use
 
 
-def _stop(number: int, frame: Any) -> None:
-    """A request to end is the same as Ctrl-C: the run folder says `interrupted`."""
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A request to end (SIGTERM) is the same as Ctrl-C meanwhile: the run folder says `interrupted`."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show_plan(config: str, overrides: tuple[str, ...], until: str | None, seed: int | None, out: Output) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -51,6 +52,18 @@ def test_a_run_prints_its_list_and_where_it_is(folder, tmp_path, capsys):
     assert str(tmp_path / "runs") in out
     assert "estimate  done" in err
     assert "\x1b" not in out + err
+
+
+def test_a_run_prints_measurements_beside_baselines(folder, tmp_path, capsys):
+    options = ("--until", "evaluate", "--runs-dir", tmp_path, "-o", "evaluate=[cp@3]", "-q")
+    code, out, _ = call(capsys, "run", folder / "shop.yaml", *options)
+    head = next(line for line in out.splitlines() if line.startswith("on held-out rows"))
+    row = next(line for line in out.splitlines() if line.startswith("cp@3"))
+    assert code == 0
+    assert head.split("  ")[1].strip() == "uplift (95 %)"
+    assert {"random", "popularity"} <= set(head.split())
+    assert row.count(" to ") == 1
+    assert len(re.findall(r"-?\d\.\d+", row)) >= 5
 
 
 def test_a_run_under_json_is_one_document_and_quiet_is_quiet(folder, tmp_path, capsys):
