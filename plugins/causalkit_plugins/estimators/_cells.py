@@ -149,11 +149,19 @@ def user_rates(rows: LevelledRows, effect: Floats) -> Floats:
     return np.maximum(1 + keep * (seen - expected), 0.05)
 
 
+def _item_means(rows: LevelledRows, deviation: Floats) -> Floats:
+    """Each row's item mean in its arm: what an item was shrunk by, or shocks all share, is no cell's own."""
+    cell = rows.item * 2 + rows.t.astype(np.int64)
+    total = np.bincount(cell, rows.w * deviation) / np.maximum(np.bincount(cell, rows.w), 1e-300)
+    return np.asarray(total[cell])
+
+
 class Cells:
-    """Deviations of rows, shrunk at one level after another."""
+    """Deviations of rows from their item, shrunk at one level after another."""
 
     def __init__(self, rows: LevelledRows, deviation: Floats, joint: bool) -> None:
-        self.rows, self.deviation, self.joint = rows, deviation, joint
+        self.rows, self.joint = rows, joint
+        self.deviation = deviation - _item_means(rows, deviation)
 
     def shrink(self, who: Ints, k: float | None) -> tuple[pd.DataFrame, ArmPrior]:
         """Posterior of the effect's deviation per (who, item); rows keep what is left of theirs."""

@@ -156,3 +156,12 @@ def test_pooled_is_that_of_of_or_the_mean_of_items():
     own = TLearnerEB().fit(world.dataset, world.estimand).effects_
     assert own.pooled.effect == pytest.approx(own.item["raw"].mean())
     assert own.pooled.lower < world.item.mean() < own.pooled.upper
+
+
+def test_segments_do_not_take_back_what_their_item_was_shrunk_by():
+    """Chain-wide noise moves all segments of an item alike; it is the item's, and shrunk there."""
+    world = chain_world(seed=3, items=40, weeks=12, segments=3, effect=0.0)
+    effects = TLearnerEB(level="segment", of=DifferenceInMeans()).fit(world.dataset, world.estimand).effects_
+    own = effects.item["effect"].reindex(effects.segment["item"]).to_numpy()
+    assert effects.item["raw"].std() > 0.01
+    assert np.abs(effects.segment["effect"] - own).max() < 0.3 * effects.item["raw"].std()
