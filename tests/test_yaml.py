@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalkit._yaml import MAX_BYTES, dump_yaml, from_python, parse_yaml
+from causalkit.config.strict_yaml import MAX_BYTES, dump_yaml, from_python, parse_yaml
 from causalkit.errors import ConfigError
 
 

@@ -132,7 +132,7 @@ def _quoted(text: str) -> str:
     import json
     import re
 
-    from causalkit._yaml import dump_yaml
+    from causalkit.config.strict_yaml import dump_yaml
 
     simple = re.fullmatch(r"[A-Za-z_][\w ./-]*", text) and not text.endswith(" ")
     return text if simple and dump_yaml([text]) == f"- {text}\n" else json.dumps(text.replace("${", "$${"))

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from causalkit._design import Design
-from causalkit._dseparation import (
+from causalkit.errors import DataError
+from causalkit.identification.design import Design
+from causalkit.identification.dseparation import (
     AdjustmentSets,
     ancestors,
     backdoor_graph,
@@ -17,8 +18,7 @@ from causalkit._dseparation import (
     open_path,
     pruned,
 )
-from causalkit._orientations import orientations
-from causalkit.errors import DataError
+from causalkit.identification.orientations import orientations
 from causalkit.types import CausalGraph
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from causalkit._yaml import Node
+from causalkit.config.strict_yaml import Node
 from causalkit.errors import Problem, nearest
 
 __all__ = ["CleanPlan", "IdentifyPlan", "Plan", "SplitPlan", "plan_problems"]

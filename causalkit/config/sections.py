@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from causalkit._knowledge import knowledge_section
-from causalkit._overlay import is_none, lay
-from causalkit._plans import CleanPlan, IdentifyPlan, Plan, SplitPlan, plan_problems
-from causalkit._selection import Resolver, Selection
-from causalkit._yaml import Node, from_python
-from causalkit.config import Config, ConfigRow
+from causalkit.config.knowledge import knowledge_section
+from causalkit.config.model import Config, ConfigRow
+from causalkit.config.overlay import is_none, lay
+from causalkit.config.plans import CleanPlan, IdentifyPlan, Plan, SplitPlan, plan_problems
+from causalkit.config.selection import Resolver, Selection
+from causalkit.config.strict_yaml import Node, from_python
 from causalkit.errors import ConfigError, PluginError, Problem, nearest
 
 if TYPE_CHECKING:

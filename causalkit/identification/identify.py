@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from causalkit._design import Design, read_design
-from causalkit._dseparation import AdjustmentSets, identify_graph
-from causalkit._graph_reading import Reading, read_trusted, read_untrusted, valid_instruments
 from causalkit.errors import ConfigError, Problem, nearest
+from causalkit.identification.design import Design, read_design
+from causalkit.identification.graph_reading import Reading, read_trusted, read_untrusted, valid_instruments
 from causalkit.types import CausalGraph, Dataset, Estimand, Target, Variables
 
-__all__ = ["AdjustmentSets", "identify", "identify_graph"]
+__all__ = ["identify"]
 
 _ROWS = {"ate": "all rows", "att": "exposed rows", "cate": "each segment or pair"}
 

@@ -17,28 +17,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalkit._overlay import from_environment, from_options
-from causalkit._plans import CleanPlan, IdentifyPlan, SplitPlan
-from causalkit._selection import Selection
-from causalkit._yaml import MAX_BYTES, Node, dump_yaml, from_python, parse_yaml
+from causalkit.config.overlay import from_environment, from_options
+from causalkit.config.plans import CleanPlan, IdentifyPlan, SplitPlan
+from causalkit.config.selection import Selection
+from causalkit.config.strict_yaml import MAX_BYTES, Node, dump_yaml, from_python, parse_yaml
 from causalkit.errors import ConfigError, Problem, UsageError, nearest
 
 if TYPE_CHECKING:
     from causalkit.registry import Registry
     from causalkit.types import Knowledge
 
-__all__ = [
-    "CleanPlan",
-    "Config",
-    "ConfigRow",
-    "IdentifyPlan",
-    "Selection",
-    "SplitPlan",
-    "describe_config",
-    "example_names",
-    "load_config",
-    "read_knowledge",
-]
+__all__ = ["Config", "ConfigRow", "describe_config", "example_names", "load_config", "read_knowledge"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +125,7 @@ def load_config(
     ConfigError : every problem at once.
     UsageError : there is no such file or example, or an override is not `key=value`.
     """
-    from causalkit._sections import read_sections
+    from causalkit.config.sections import read_sections
     from causalkit.registry import default_registry
 
     if isinstance(source, Config):
@@ -157,7 +146,7 @@ def example_names() -> tuple[str, ...]:
 
 def describe_config() -> tuple[ConfigRow, ...]:
     """Every key that the frame owns, with its default and help, in order."""
-    from causalkit._sections import describe_sections
+    from causalkit.config.sections import describe_sections
 
     return describe_sections()
 
@@ -169,7 +158,7 @@ def read_knowledge(known: Mapping[str, Any] | str | Path) -> Knowledge:
     ------
     ConfigError : it is not written as `knowledge` is, or contradicts itself.
     """
-    from causalkit._knowledge import knowledge_section
+    from causalkit.config.knowledge import knowledge_section
     from causalkit.types import Knowledge
 
     problems: list[Problem] = []

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from causalkit._overlay import is_none, selection_parts
-from causalkit._yaml import Node
+from causalkit.config.overlay import is_none, selection_parts
+from causalkit.config.strict_yaml import Node
 from causalkit.errors import CausalkitError, InvalidParameter, PluginError, Problem, nearest
 from causalkit.registry import Registry
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from causalkit._overlay import is_none
-from causalkit._yaml import Node, parse_yaml
+from causalkit.config.overlay import is_none
+from causalkit.config.strict_yaml import Node, parse_yaml
 from causalkit.errors import ConfigError, Problem, nearest
 
 __all__ = ["knowledge_section"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from causalkit._yaml import Node, parse_yaml
+from causalkit.config.strict_yaml import Node, parse_yaml
 from causalkit.errors import ConfigError, Problem, UsageError
 
 __all__ = ["ENVIRONMENT", "from_environment", "from_options", "is_none", "lay", "selection_parts"]
