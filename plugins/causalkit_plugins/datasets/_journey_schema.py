@@ -46,8 +46,8 @@ def _logged() -> list[Column]:
         Column("exposed", "treatment", "binary", 2, "type in the mailer of the household's home store"),
         Column("display", "bundle", "binary", 2, "type on display in the home store"),
         Column("elsewhere", "placebo-exposure", "binary", 2, "type in another store's mailer, not the home store's"),
-        Column("visited", "signal", "binary", 3, "household shopped anything that week"),
-        Column("bought", "outcome", "binary", 4, "household bought the type that week"),
+        Column("visited", "signal", "binary", 3, "visit that week"),
+        Column("bought", "outcome", "binary", 4, "purchase of the type that week"),
         Column("weight", "weight", "count", None, "households"),
     ]
 

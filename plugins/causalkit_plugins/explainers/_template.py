@@ -28,7 +28,7 @@ class Claim:
     treated : exposed assignment units; `unit` what they are called.
     by_period : the units are periods of the item, the same for everybody.
     personal : exposure varied between users.
-    placebo : what the falsifications read, or empty.
+    placebo : what a falsification read, or empty; `alarm` a pooled reading that is not none, or empty.
     graph : a graph was used; `reach` the effect's range over graphs that fit as well.
     """
 
@@ -48,6 +48,7 @@ class Claim:
     personal: bool
     placebo: str
     graph: bool
+    alarm: str = ""
     reach: tuple[float, float] | None = None
 
 
@@ -59,6 +60,8 @@ def receipt_text(claim: Claim) -> str:
     said = [_predicted(claim) if claim.status == "predicted" else _measured(claim)]
     said += _doubts(claim)
     said.append(f"Placebo {claim.words.exposure}s read {claim.placebo}." if claim.placebo else "No placebo was tried.")
+    if claim.alarm:
+        said.append(f"Over all items {claim.alarm}, where nothing should be read.")
     said.append(_whose(claim))
     if claim.graph:
         said.append("In the causal graph, one treatment node stands for the average item.")

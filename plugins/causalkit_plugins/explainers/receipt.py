@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class _Teller:
         self.adjusted = _labels(data, estimand.adjustment) if estimand else ()
         self.bundle = self.words.bundle.strip(" ,") or ", ".join(_labels(data, estimand.bundle) if estimand else ())
         self.verdicts = [v for v in outputs.verdicts if v.sort == "falsification"]
+        self.alarm = "; ".join(self._alarms())
         self.readings = [{str(i): r for i, r in zip(v.item.index, v.item.to_dict("records"))} for v in self.verdicts]
 
     def receipt(self, row: dict[str, Any], group: str) -> Receipt:
@@ -89,6 +91,7 @@ class _Teller:
             personal=self.personal,
             placebo=self.placebo(str(row["item"])),
             graph=self.outputs.graph is not None,
+            alarm=self.alarm,
             reach=(reach[0] * self.scale, reach[1] * self.scale) if reach else None,
         )
         return Receipt(
@@ -128,6 +131,13 @@ class _Teller:
             for verdict, readings in zip(self.verdicts, self.readings, strict=True)
         ]
         return "; ".join(told) or "none was tried"
+
+    def _alarms(self) -> Iterator[str]:
+        """Falsifications whose pooled interval leaves out 0."""
+        for verdict in self.verdicts:
+            told = self._pooled(verdict)
+            if told and not verdict.lower <= 0 <= verdict.upper:
+                yield f"{_spoken(verdict)} reads {told}"
 
     def _reading(self, found: dict[str, Any] | None) -> str:
         if not found:

@@ -193,6 +193,14 @@ def test_placebos_that_were_not_tried_on_the_item_are_read_pooled_or_said_missin
     assert none.falsification == "none was tried"
 
 
+def test_a_placebo_that_reads_something_over_all_items_is_told_with_each() -> None:
+    bad = replace(placebo("exposure-elsewhere", items=("BEER",)), estimate=-0.001, lower=-0.0016, upper=-0.0003)
+    [receipt] = told(row(), verdicts=(placebo(), bad))
+    assert "Placebo mailers read 0.1 of 100" in receipt.text
+    said = "Over all items exposure elsewhere reads −0.10 of 100, 95 % −0.16 to −0.03, where nothing should be read."
+    assert said in receipt.text
+
+
 def test_a_graph_is_mentioned_with_the_range_over_graphs() -> None:
     made = effects(graph_lower=-0.002, graph_upper=0.009)
     [receipt] = told(row(), made=made, graph=CausalGraph(("exposed", "bought"), ()))
