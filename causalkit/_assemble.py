@@ -23,10 +23,13 @@ def report_view(run: Run) -> ReportView:
     later = tuple(x for x in run.measurements if x.on == "transport")
     return ReportView(
         name=m["name"],
-        question=_question(data, estimand) if data else "",
+        question=_question(data) if data else "",
+        answer=_answer(data, estimand, run.effects) if data else "",
         per=data.schema.words.units if data else "rows",
+        items_called=data.schema.words.items if data else "items",
         dataset=_dataset_facts(data, facts) if data and facts else None,
         labels=_labels(data) if data else {},
+        item_labels=_item_labels(data) if data else {},
         tiers=_tiers(data) if data else {},
         tier_names=data.schema.tier_names if data else {},
         graph=run.graph,
@@ -52,10 +55,25 @@ def report_view(run: Run) -> ReportView:
     )
 
 
-def _question(data: Dataset, estimand: Estimand | None) -> str:
+def _question(data: Dataset) -> str:
     words = data.schema.words
-    who = "" if estimand is None else f" ({estimand.population})"
-    return f"Which items do {words.units} {words.outcome} because they were {words.exposed}?{who}"
+    return words.question or f"Which {words.items} have an effect on {words.units} when {words.exposed}?"
+
+
+def _answer(data: Dataset, estimand: Estimand | None, effects: Effects | None) -> str:
+    """The pooled effect in words; empty where there is none, and the report finds its own."""
+    pooled = effects.pooled if effects is not None else None
+    yes_no = data.schema[data.outcome].kind == "binary"
+    if pooled is None or estimand is None or not estimand.identified or not yes_no:
+        return ""
+    words = data.schema.words
+    more = "more" if pooled.effect >= 0 else "fewer"
+    low, high, size = (f"{100 * v:.2f}".replace("-", "−") for v in (pooled.lower, pooled.upper, abs(pooled.effect)))
+    return (
+        f"About {size} {more} of every 100 {words.units} {words.outcome} an average one of the {words.items} because "
+        f"it was {words.exposed}{words.bundle} (95 % interval {low} to {high}), where {100 * pooled.baseline:.2f} "
+        f"would have anyway: an estimate over {pooled.items} {words.items}, under the assumptions stated below."
+    )
 
 
 def _dataset_facts(data: Dataset, facts: Facts) -> DatasetFacts:
@@ -73,7 +91,20 @@ def _dataset_facts(data: Dataset, facts: Facts) -> DatasetFacts:
 
 
 def _labels(data: Dataset) -> dict[str, str]:
-    return {name: column.label for column in data.schema.columns for name in adjustment_columns(column)}
+    """Words for every column; the parts of a derived column are numbered."""
+    found = {}
+    for column in data.schema.columns:
+        names = adjustment_columns(column)
+        for i, name in enumerate(names, 1):
+            found[name] = column.label if len(names) == 1 else f"{column.label}, wave {i} of {len(names)}"
+    return found
+
+
+def _item_labels(data: Dataset) -> dict[object, str]:
+    """What items are called, where their table says: a column `label`."""
+    if "label" not in data.items.columns:
+        return {}
+    return {item: str(label)[:1].upper() + str(label)[1:] for item, label in data.items["label"].items()}
 
 
 def _tiers(data: Dataset) -> dict[str, int]:

@@ -33,10 +33,10 @@ class Card:
 
 def units_of(view: ReportView) -> Units:
     """How this report shows effects."""
-    widths = [row.upper - row.lower for row in view.ladder]
-    if view.effects is not None and view.effects.pooled is not None:
-        widths.append(view.effects.pooled.upper - view.effects.pooled.lower)
-    return Units.fitting(view.per, widths)
+    pooled = view.effects.pooled if view.effects is not None else None
+    if pooled is not None and math.isfinite(pooled.upper - pooled.lower):
+        return Units.fitting(view.per, [pooled.upper - pooled.lower])
+    return Units.fitting(view.per, [row.upper - row.lower for row in view.ladder])
 
 
 def main_rung(view: ReportView) -> LadderRow | None:

@@ -91,10 +91,13 @@ class Words:
 
     "When ITEM {verb} {exposed}{bundle}, about X more of 100 {units} {outcome} it that {period} than in
     similar {untreated} {period}s (12 {treated} {period}s). Placebo {exposure}s read …. {everyone}; the
-    data cannot say {alone}."
+    data cannot say {alone}." A report's title is `question`, or made of the others; it calls what is
+    ranked `items`.
     """
 
     units: str = "users"
+    items: str = "items"
+    question: str = ""
     period: str = "period"
     exposed: str = "shown"
     outcome: str = "responded to"
