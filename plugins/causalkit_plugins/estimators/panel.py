@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
-from causalkit.components import Context, component
+from causalkit.components import Context, Level, component
 from causalkit.errors import DataError
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
@@ -46,13 +47,13 @@ class Panel:
     than HC3's own, which are noisy with few periods.
     """
 
-    level: ClassVar[str] = "item"
+    level: ClassVar[Level] = "item"
 
-    pooling: float | None = 0.3
+    pooling: Annotated[float, Field(gt=0)] | None = 0.3
     "Standard deviation of an item's adjustment coefficients around its group's, relative to its level; none: free."
-    min_units: int = 4
+    min_units: Annotated[int, Field(ge=1)] = 4
     "Exposed, and unexposed, periods that an item's estimate needs."
-    exposed_above: float = 0.5
+    exposed_above: Annotated[float, Field(ge=0, lt=1)] = 0.5
     "Share of rows exposed above which a period counts as exposed."
     hc: Literal["hc0", "hc2", "hc3"] = "hc3"
     "Leverage correction of the errors (MacKinnon & White 1985); hc3 is right with few periods."
@@ -208,4 +209,18 @@ def _assumptions(cells: Cells, estimand: Estimand, words: _Words) -> tuple[str, 
     ]
     if estimand.bundle:
         said.append(f"The effect is that of the exposure with what comes with it ({', '.join(estimand.bundle)}).")
+    if _varies_within(cells) > 0.5:
+        said.append(
+            f"Exposure varies more between the rows of a {words.period} than between {words.period}s; "
+            "this reads the latter only."
+        )
     return (*said, *(f"Not adjusted for: {note}." for note in cells.notes))
+
+
+def _varies_within(cells: Cells) -> float:
+    """Share of the variance of exposure within items that lies between rows of one cell."""
+    weight, share = cells.weight, cells.exposed
+    total = np.maximum(weight.sum(1, keepdims=True), 1e-300)
+    mean = (weight * share).sum(1, keepdims=True) / total
+    whole = float((weight * mean * (1 - mean)).sum())
+    return float((weight * share * (1 - share)).sum()) / whole if whole > 0 else 0.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
-from causalkit.components import Context, Estimator, component
+from causalkit.components import Context, Estimator, Level, component
 from causalkit.parameters import clone
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
@@ -46,7 +47,7 @@ class Shared:
     where the scale is relative).
     """
 
-    level: ClassVar[str] = "item"
+    level: ClassVar[Level] = "item"
 
     of: Estimator
     "The estimator whose raw effects are shared."
@@ -54,11 +55,11 @@ class Shared:
     "Whether effects are alike relative to the item's outcome level or in absolute terms; auto: by left-out likelihood."
     group: str | None = "auto"
     "Items column whose items share a part of their effect; auto: the first with the role group; none: no groups."
-    components: int = 64
+    components: Annotated[int, Field(ge=1)] = 64
     "Principal components of the item vectors that the ridge works on."
     segments: Literal["proportional"] | None = "proportional"
     "Effects per segment, in proportion to how often the segment has the outcome (needs a segment column)."
-    segment_strength: float = 5.0
+    segment_strength: Annotated[float, Field(gt=0)] = 5.0
     "Events' worth of prior that draws a segment's outcome rate to the item's."
 
     def fit(
@@ -102,7 +103,7 @@ class Shared:
 
 def _one_thread() -> AbstractContextManager[Any]:
     """Hundreds of small factorisations: waking BLAS threads for each costs more than they save."""
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it
 
     limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
     return limits

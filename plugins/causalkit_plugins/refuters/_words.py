@@ -10,6 +10,7 @@ import pandas as pd
 from causalkit.types import Dataset, Verdicts
 
 Sort = Literal["software-check", "falsification"]
+NOTHING_LEFT = "no item is left with an estimate of its own"
 
 
 def blank(index: pd.Index | None = None) -> pd.DataFrame:

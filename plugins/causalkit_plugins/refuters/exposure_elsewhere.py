@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ class ExposureElsewhere:
     Few items have enough periods that were exposed elsewhere only, so the pooled reading is the main one.
     """
 
-    sort: ClassVar[str] = "falsification"
+    sort: ClassVar[Literal["software-check", "falsification"]] = "falsification"
 
     def check(
         self,
@@ -55,6 +55,8 @@ class ExposureElsewhere:
         found = found.over(estimated_items(estimator))
         rejected, tested, many = counts([found])
         lower, upper = found.interval
+        if not (tested or np.isfinite(found.effect)):
+            return words.untried(_NAME, "falsification", tried, words.NOTHING_LEFT)
         items = "no item has enough periods exposed elsewhere only"
         if tested:
             items = f"{words.share(rejected, tested)}, {many:.0f} after Benjamini-Hochberg"

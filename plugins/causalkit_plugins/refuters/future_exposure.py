@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from causalkit.components import Context, Estimator, component
 from causalkit.types import Dataset, Estimand, Verdicts
@@ -27,9 +28,9 @@ class FutureExposure:
     Where outcomes are anticipated, or exposure repeats at that distance, it can raise a false alarm.
     """
 
-    sort: ClassVar[str] = "falsification"
+    sort: ClassVar[Literal["software-check", "falsification"]] = "falsification"
 
-    periods: int = 3
+    periods: Annotated[int, Field(ge=1)] = 3
     "How many periods ahead; past the carry-over of one exposure, near enough to share its season."
 
     def check(
@@ -61,6 +62,8 @@ class FutureExposure:
         found = found.over(estimated_items(estimator))
         rejected, tested, many = counts([found])
         lower, upper = found.interval
+        if not tested:
+            return words.untried(_NAME, "falsification", tried, words.NOTHING_LEFT)
         said = (
             f"Exposure {ahead} reads {words.reading(dataset, found.effect, lower, upper)}; "
             f"{words.share(rejected, tested)}, {many:.0f} after Benjamini-Hochberg; "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from causalkit.components import Context, Estimator, component
 from causalkit.types import Dataset, Estimand, Verdicts
@@ -25,11 +26,11 @@ class Permutation:
     nothing about the effect.
     """
 
-    sort: ClassVar[str] = "software-check"
+    sort: ClassVar[Literal["software-check", "falsification"]] = "software-check"
 
-    draws: int = 20
+    draws: Annotated[int, Field(ge=1)] = 20
     "Permutations, with an estimator that is refitted on its cells."
-    refits: int = 2
+    refits: Annotated[int, Field(ge=1)] = 2
     "Permutations, with an estimator that must be refitted on rows."
 
     def check(
@@ -51,6 +52,8 @@ class Permutation:
         fits = [one.over(items) for one in fits]
         rejected, tested, many = counts(fits)
         mean, lower, upper = spread(fits)
+        if not tested:
+            return words.untried(_NAME, "software-check", "Each item's exposure was permuted", words.NOTHING_LEFT)
         said = (
             f"Under {len(fits)} permutations {words.share(rejected, tested)}, {many:.1f} after Benjamini-Hochberg; "
             f"the average effect reads {words.reading(dataset, mean, lower, upper)}; "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from causalkit.components import Context, Estimator, component
 from causalkit.types import Dataset, Estimand, Verdicts
@@ -29,11 +30,11 @@ class ShiftedCalendar:
     refutes none.
     """
 
-    sort: ClassVar[str] = "falsification"
+    sort: ClassVar[Literal["software-check", "falsification"]] = "falsification"
 
-    least: int = 6
+    least: Annotated[int, Field(ge=1)] = 6
     "Shortest rotation, in periods, either way round; less where there are few periods."
-    refits: int = 3
+    refits: Annotated[int, Field(ge=1)] = 3
     "Rotations tried with an estimator that must be refitted on rows (all of them with one that need not)."
     beside_true: bool = False
     "Keep the true exposure in the model, so that effects of items with periodic calendars do not leak in."
@@ -62,6 +63,8 @@ class ShiftedCalendar:
         fits = [one.over(items) for one in fits]
         rejected, tested, many = counts(fits)
         mean, lower, upper = spread(fits)
+        if not tested:
+            return words.untried(_NAME, "falsification", tried, words.NOTHING_LEFT)
         said = (
             f"On average over {len(fits)} shifted calendars {words.share(rejected, tested)} "
             f"({_judged(rejected, tested)}), {many:.1f} after Benjamini-Hochberg; "
@@ -118,7 +121,8 @@ class ShiftedCalendar:
 
 
 def _judged(rejected: float, tested: float) -> str:
-    rate = rejected / tested if tested else 0.05
-    if rate > 0.07:
+    """Whether the share is near 5 %, within two points or what so many items tell."""
+    rate, leeway = rejected / tested, max(0.02, 2 * (0.05 * 0.95 / tested) ** 0.5)
+    if rate > 0.05 + leeway:
         return "more than chance: errors look too small"
-    return "fewer than chance: errors look cautious" if rate < 0.03 else "about what chance gives"
+    return "fewer than chance: errors look cautious" if rate < 0.05 - leeway else "about what chance gives"

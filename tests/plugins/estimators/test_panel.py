@@ -8,9 +8,10 @@ import pytest
 from causalkit_plugins.estimators.panel import Panel
 
 from causalkit.components import Context
-from causalkit.errors import DataError
+from causalkit.errors import DataError, InvalidParameter
 from causalkit.types import ITEM_COLUMNS, LADDER_COLUMNS, Column, Table
 from tests.planted_panels import planted_panel
+from tests.worlds import personal_world
 
 
 def _fit(world, **changes):
@@ -164,3 +165,31 @@ def test_twice_the_same_column_changes_little_under_pooling(small):
     a = _fit(small).item["raw"]
     b = Panel().fit(doubled, replace(small.estimand, adjustment=("wave", "again"))).effects_.item["raw"]
     np.testing.assert_allclose(a, b, atol=0.5 * _fit(small).item["raw_stderr"].mean())
+
+
+def test_a_log_without_exposure_has_no_effects_and_no_ladder(small):
+    rows = small.dataset.interactions.data.assign(exposed=0)
+    effects = Panel().fit(replace(small.dataset, interactions=Table(rows)), small.estimand).effects_
+    assert effects.pooled is None
+    assert effects.ladder.empty
+    assert (effects.item["reason"] == "no exposed week").all()
+
+
+def test_exposure_that_varies_between_users_is_said_to_be_out_of_reach():
+    world = personal_world(users=40, items=5, weeks=10)
+    said = Panel().fit(world.dataset, world.estimand).effects_.assumptions
+    assert any("varies more between the rows of a week" in one for one in said)
+
+
+@pytest.mark.parametrize(("name", "value"), [("pooling", 0.0), ("min_units", 0), ("exposed_above", 1.0), ("hc", "hc9")])
+def test_unfit_parameters_are_refused(name, value):
+    with pytest.raises(InvalidParameter, match=name):
+        Panel(**{name: value})
+
+
+def test_free_coefficients_cost_degrees_of_freedom(small):
+    drawn, free = (
+        Panel(pooling=p).fit(small.dataset, small.estimand).effects_.item["df"].median() for p in (0.3, None)
+    )
+    assert free == pytest.approx(16 - 3)
+    assert drawn > free

@@ -208,3 +208,12 @@ def test_the_seed_decides_permutations(healthy):
         for s in seeds
     ]
     assert reads[0] == reads[1] != reads[2]
+
+
+@pytest.mark.parametrize(
+    "refuter", [FutureExposure(), ShiftedCalendar(), Permutation()], ids=lambda r: type(r).__name__
+)
+def test_where_no_item_has_an_estimate_nothing_is_tried(refuter):
+    verdict = _check(refuter, planted_panel(items=8, weeks=6))
+    assert verdict.read == "Not tried: no item is left with an estimate of its own."
+    assert verdict.tested == 0
