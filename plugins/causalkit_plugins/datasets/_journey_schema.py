@@ -20,6 +20,8 @@ _TIERS = {
 
 _WORDS = Words(
     units="households",
+    items="product types",
+    question="Which product types does the mailer cause households to buy, and which should get its slots?",
     period="week",
     exposed="in the mailer",
     outcome="bought",
