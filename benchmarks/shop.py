@@ -11,7 +11,6 @@ paired by shop; their 95 % interval is Student's over shops.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import sys
@@ -34,8 +33,8 @@ METRIC = "cp@10"
 def measure(quick: bool) -> Iterator[Row]:
     seeds = range(5 if quick else 20)
     with tempfile.TemporaryDirectory() as folder:
-        found = [_scores(seed, folder) for seed in seeds]
         seconds = [_cold(folder) for _ in range(1 if quick else 3)]
+        found = [_scores(seed, folder) for seed in seeds]
     values = {name: np.array([one[name] for one in found]) for name in found[0]}
     for name, of_shops in values.items():
         yield Row(f"{METRIC} {name}, mean of {len(seeds)} shops", round(float(of_shops.mean()), 5))
@@ -63,7 +62,7 @@ def _cold(folder: str) -> float:
     """Seconds of the whole command in a process of its own."""
     here = Path(sysconfig.get_path("scripts")) / "causalkit"
     script = str(here) if here.exists() else shutil.which("causalkit") or "causalkit"
-    return run_once([script, "-q", "run", "shop", "--runs-dir", folder], env={"OMP_NUM_THREADS": str(os.cpu_count())})
+    return run_once([script, "run", "shop", "--quiet", "--runs-dir", folder])
 
 
 if __name__ == "__main__":
