@@ -84,7 +84,7 @@ def _held_out(run: Run) -> Iterator[Row]:
             value = f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f})"
             yield holds(f"calibration slope, {m.on} weeks, {m.n} types", value, "0.8 – 1.2", False, judged=False)
         elif m.name == "held-out-error":
-            text = "without text" if m.of == WITHOUT_TEXT else "with text"
+            text = "without text" if m.of == WITHOUT_TEXT or run.embeddings is None else "with text"
             value = f"{m.value * 100:.4f} ({m.lower * 100:.4f} to {m.upper * 100:.4f})"
             yield Row(f"held-out error {text}, {m.on} weeks, {m.n} types, per 100", value)
         elif m.name.startswith("held-out-effect") and m.of != WITHOUT_TEXT:

@@ -23,6 +23,7 @@ STATES = np.array([0, DISPLAY, ELSEWHERE, ELSEWHERE | DISPLAY, MAILED, MAILED | 
 SPAN = LAST - FIRST + 1
 
 Longs = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class _World:
         """Cells: week, item, group, bought before, visited, state."""
         return SPAN, self.state.shape[2], len(SEGMENTS) // 2, 2, 2, len(STATES)
 
-    def count(self, week: int, household: Longs, item: Longs, past: npt.NDArray[np.bool_] | None = None) -> Longs:
+    def count(self, week: int, household: Longs, item: Longs, past: npt.NDArray[np.bool_] | None = None) -> Counts:
         """How many of households × items fall in each cell of a week.
 
         Axes: item, group, bought before, visited, state; without `past`, one axis less.
@@ -67,7 +68,7 @@ class _World:
         before = before if past is None else before * 2 + past
         state = self.state[week, self.people.store[household], item]
         flat = (before * 2 + visited) * len(STATES) + state
-        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+        return np.bincount(flat, minlength=int(np.prod(shape))).astype(np.int16).reshape(shape)
 
 
 def count_rows(promotions: Promotions, purchases: Purchases, people: Households, items: pd.Index) -> Counted:
@@ -82,7 +83,7 @@ def count_rows(promotions: Promotions, purchases: Purchases, people: Households,
     for w in range(SPAN):
         now = slice(edges[w], edges[w + 1])
         buyers = world.count(w, household[now], item[now], past[now])
-        parts.append(np.stack([_households(world, w) - buyers, buyers], axis=-1).astype(np.int16))
+        parts.append(np.stack([_households(world, w) - buyers, buyers], axis=-1))
     unknown = int((~world.known[:, people.store]).sum())
     return Counted(_rows(np.stack(parts), items), unknown, int((~known).sum()))
 
@@ -93,7 +94,8 @@ def _distinct_purchases(purchases: Purchases, people: Households, items: int) ->
     week = purchases.week - FIRST
     kept = (household >= 0) & (purchases.item >= 0) & (week >= 0) & (week < SPAN)
     number = len(people.ids)
-    code = np.unique((week[kept] * number + household[kept]) * items + purchases.item[kept])
+    code = np.sort((week[kept] * number + household[kept]) * items + purchases.item[kept])
+    code = code[np.append(True, code[1:] != code[:-1])] if len(code) else code
     return code // (number * items), code // items % number, code % items
 
 
@@ -111,16 +113,16 @@ def _world(promotions: Promotions, purchases: Purchases, people: Households) -> 
     return _World(people, position[state], promotions.reported[people.stores, weeks].T, visited[weeks])
 
 
-def _households(world: _World, week: int) -> npt.NDArray[np.int64]:
+def _households(world: _World, week: int) -> Counts:
     """Households per cell of a week, whose axes are item, group, bought before, visited, state."""
     people, (stores, items) = world.people, world.state.shape[1:]
     groups = world.shape[2] * 2
     key = (people.group * 2 + world.visited[week]) * stores + people.store
     by_store = np.bincount(key, minlength=groups * stores).reshape(groups, stores) * world.known[week]
-    total = np.zeros(world.shape[1:], np.int64)
-    for state in range(len(STATES)):
-        there = (world.state[week] == state).astype(np.float32)
-        total[:, :, 0, :, state] = (by_store.astype(np.float32) @ there).T.reshape(items, -1, 2)
+    there = (world.state[week][:, :, None] == np.arange(len(STATES), dtype=np.uint8)).astype(np.float32)
+    counts = by_store.astype(np.float32) @ there.reshape(stores, -1)
+    total = np.zeros(world.shape[1:], np.int16)
+    total[:, :, 0] = counts.reshape(-1, 2, items, len(STATES)).transpose(2, 0, 1, 3)
     known = world.known[week, people.store[people.past_household]]
     past = world.count(week, people.past_household[known], people.past_item[known])
     total[:, :, 0] -= past
@@ -128,7 +130,7 @@ def _households(world: _World, week: int) -> npt.NDArray[np.int64]:
     return total
 
 
-def _rows(cells: npt.NDArray[np.int16], items: pd.Index) -> pd.DataFrame:
+def _rows(cells: Counts, items: pd.Index) -> pd.DataFrame:
     """The cells that hold anybody, as rows in the order of week, item, segment."""
     both = cells.reshape(-1)
     cell = np.flatnonzero(both)
