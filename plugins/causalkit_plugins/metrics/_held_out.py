@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from causalkit.parameters import clone
 from causalkit.types import Dataset, Estimand, Outputs, Table
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 _FEWEST = 2
 """Exposed, and unexposed, periods that a held-out effect needs: weighed by its noise, fewer serve."""
@@ -54,7 +57,8 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
     Sharing strength does not change raw effects, so of an estimator that holds another (`of`) only
     the inner one is fitted, and its `min_units`, where it has that, is lowered to 2. Periods are
     redrawn where assignment units are periods and not users: then all items of a period share what
-    happened in it.
+    happened in it. The latest results are kept in memory, since several metrics and rankings ask for
+    the same ones: same rows, estimand, estimator, draws and seed.
     """
     estimand = outputs.estimand
     source = own if own is not None else outputs.estimator
@@ -65,6 +69,17 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
     estimator = clone(source)
     if estimator.get_params(deep=False).get("min_units", _FEWEST) > _FEWEST:
         estimator.set_params(min_units=_FEWEST)
+    key = (type(estimator), repr(estimator.get_params()), estimand, context.root_seed)
+    found = _kept(test, key, lambda: _fitted(estimator, test, estimand, context))
+    chosen = _drawn_periods(test, resamples, context)
+    if found.problem or chosen is None:
+        return found
+    items = found.raw.index
+    draws = _kept(test, (*key, resamples), lambda: _redrawn(estimator, test, estimand, chosen, items, context))
+    return replace(found, draws=draws, periods=chosen.shape[1])
+
+
+def _fitted(estimator: Any, test: Dataset, estimand: Estimand, context: Context) -> HeldOut:
     try:
         table = estimator.fit(test, estimand, None, context=context.under("held-out")).effects_.item
     except CausalkitError as error:
@@ -72,11 +87,23 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
         return HeldOut(nothing, nothing, problem=f"held-out rows cannot be estimated: {error.what}")
     raw = table["raw"]
     stderr = table["smooth_stderr"].where(raw.notna()) if "smooth_stderr" in table else table["raw_stderr"]
-    chosen = _drawn_periods(test, resamples, context)
-    if chosen is None:
-        return HeldOut(raw, stderr)
-    draws = _redrawn(estimator, test, estimand, chosen, raw.index, context)
-    return HeldOut(raw, stderr, draws, chosen.shape[1])
+    return HeldOut(raw, stderr)
+
+
+_KEEP = 8
+_latest: list[tuple[weakref.ref[Table], tuple[Any, ...], Any]] = []
+"""What was computed last; rows are held weakly, so that nothing outlives its log."""
+
+
+def _kept(test: Dataset, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """What `make` gave for these very rows and this key, or gives now."""
+    for rows, known, value in _latest:
+        if rows() is test.interactions and known == key:
+            return cast("T", value)
+    made = make()
+    alive = [entry for entry in _latest if entry[0]() is not None]
+    _latest[:] = [*alive[1 - _KEEP :], (weakref.ref(test.interactions), key, made)]
+    return made
 
 
 def _drawn_periods(test: Dataset, resamples: int, context: Context) -> npt.NDArray[np.int64] | None:
@@ -120,24 +147,6 @@ def _redrawn(
             continue
         out[b] = table["raw"].reindex(items)
     return out
-
-
-class Remembered:
-    """Keeps the last held-out fit, since one metric measures several rankings on the same rows."""
-
-    def __init__(self) -> None:
-        self._key: tuple[Any, ...] = ()
-        self._found: HeldOut | None = None
-
-    def get(self, outputs: Outputs, test: Dataset, own: Estimator | None, resamples: int, context: Context) -> HeldOut:
-        """`held_out`, or what it gave for the same rows, estimand and estimator."""
-        source = own if own is not None else outputs.estimator
-        key = (test.interactions, outputs.estimand, repr(source), resamples, context.root_seed)
-        same = self._found is not None and key[0] is self._key[0] and key[1:] == self._key[1:]
-        if not same:
-            self._found, self._key = held_out(outputs, test, own, resamples, context), key
-        assert self._found is not None
-        return self._found
 
 
 def spread(draws: Floats, periods: int) -> float:

@@ -13,7 +13,7 @@ from causalkit.components import Context, Estimator, component
 from causalkit.statistics import t_interval
 from causalkit.types import EXCLUDED, Dataset, Measurement, Outputs, Truth
 
-from ._held_out import HeldOut, Remembered, spread
+from ._held_out import HeldOut, held_out, spread
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,9 +50,7 @@ class CalibrationSlope:
         name = "calibration-slope"
         if outputs.effects is None:
             return Measurement(name, float("nan"), note="there are no effects")
-        if "_held" not in self.__dict__:
-            self._held = Remembered()
-        found = self._held.get(outputs, test, self.estimator, self.resamples, context)
+        found = held_out(outputs, test, self.estimator, self.resamples, context)
         if found.problem:
             return Measurement(name, float("nan"), note=found.problem)
         details = _compared(outputs, found)

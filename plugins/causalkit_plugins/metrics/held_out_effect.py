@@ -12,7 +12,7 @@ from causalkit.components import Context, Estimator, component
 from causalkit.statistics import t_interval
 from causalkit.types import Dataset, Measurement, Outputs, Truth
 
-from ._held_out import HeldOut, Remembered, spread
+from ._held_out import HeldOut, held_out, spread
 
 
 @component
@@ -48,9 +48,7 @@ class HeldOutEffect:
         if outputs.ranking is None:
             return Measurement(name, float("nan"), note="there is no ranking")
         listed = outputs.ranking.overall.head(self.k or len(outputs.ranking.overall))
-        if "_held" not in self.__dict__:
-            self._held = Remembered()
-        found = self._held.get(outputs, test, self.estimator, self.resamples, context)
+        found = held_out(outputs, test, self.estimator, self.resamples, context)
         if found.problem:
             return Measurement(name, float("nan"), note=found.problem)
         details = pd.DataFrame(

@@ -169,10 +169,29 @@ def test_the_runs_own_estimator_is_left_as_it_was(personal):
 def test_one_fit_serves_several_rankings_of_the_same_rows(personal, monkeypatch):
     world, training, test = personal
     made = run(world, AIPW(), training)
+    test = replace(test, interactions=type(test.interactions)(test.interactions.data))
     metric, calls, fit = HeldOutEffect(), [], AIPW.fit
     monkeypatch.setattr(AIPW, "fit", lambda self, *a, **k: calls.append(1) or fit(self, *a, **k))
     first = metric.measure(made, test)
     worst = replace(made.ranking, table=made.ranking.table.assign(rank=made.ranking.table["rank"].to_numpy()[::-1]))
     second = metric.measure(replace(made, ranking=worst), test)
+    CalibrationSlope().measure(made, test)
     assert len(calls) == 1
     assert second.value < first.value
+    other = replace(test, interactions=type(test.interactions)(test.interactions.data))
+    metric.measure(made, other)
+    assert len(calls) == 2
+
+
+def test_nothing_is_kept_of_rows_that_are_gone(personal):
+    import gc
+    import weakref
+
+    world, training, test = personal
+    made = run(world, DifferenceInMeans(), training)
+    rows = type(test.interactions)(test.interactions.data.copy())
+    gone = weakref.ref(rows)
+    HeldOutEffect().measure(made, replace(test, interactions=rows))
+    del rows
+    gc.collect()
+    assert gone() is None
