@@ -60,7 +60,7 @@ class Simulated:
     seed: int = 0
     "Seed of the drawn shop; the run's own seed does not change the data."
 
-    def load(self, *, context: Context = Context()) -> Dataset:  # noqa: B008
+    def load(self, *, context: Context = Context()) -> Dataset:
         """Draw the shop and its log, by blocks of weeks."""
         rng = np.random.default_rng(self.seed)
         world = _shop.draw_world(self.users, self.items, self.weeks, self.cold, self.exposure_rate, rng)

@@ -40,7 +40,7 @@ class Tables:
     users: str | None = None
     "User attributes, one row per user, with the user column of the log."
 
-    def load(self, *, context: Context = Context()) -> Dataset:  # noqa: B008
+    def load(self, *, context: Context = Context()) -> Dataset:
         """Read, coerce and join the files."""
         columns, ids = self.schema["columns"], ids_of(self.schema)
         item, user = self._one("item"), self._one("user", required=False)

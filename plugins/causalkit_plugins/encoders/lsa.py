@@ -33,7 +33,7 @@ class Lsa:
     max_words: Annotated[int, Field(ge=1)] = 50_000
     "Words and pairs kept, the most frequent first."
 
-    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Lsa:  # noqa: B008
+    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Lsa:
         """Learn words and patterns from training texts.
 
         Raises
@@ -60,7 +60,7 @@ class Lsa:
         _, _, self.patterns_ = randomized_svd(counted, min(self.dims, *counted.shape), n_iter=7, random_state=0)
         return self
 
-    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:  # noqa: B008
+    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:
         """Vectors, float32 `[len(inputs), d]`, d at most `dims`."""
         patterns = self.patterns_
         if not len(inputs):

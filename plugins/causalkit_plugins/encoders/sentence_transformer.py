@@ -33,11 +33,11 @@ class SentenceTransformerEncoder:
     model: str = "all-MiniLM-L6-v2"
     "A folder, an installed model's name, or a hub id already in the local cache."
 
-    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> SentenceTransformerEncoder:  # noqa: B008
+    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> SentenceTransformerEncoder:
         """Nothing is learned; returns self."""
         return self
 
-    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:  # noqa: B008
+    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:
         """Vectors, float32 `[len(inputs), d]`.
 
         Raises

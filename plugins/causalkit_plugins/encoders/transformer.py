@@ -36,11 +36,11 @@ class Transformer:
     max_tokens: Annotated[int, Field(ge=1)] = 256
     "Longer texts are cut here, or where the model's positions end."
 
-    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Transformer:  # noqa: B008
+    def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Transformer:
         """Nothing is learned; returns self."""
         return self
 
-    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:  # noqa: B008
+    def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:
         """Vectors, float32 `[len(inputs), d]`.
 
         Raises
