@@ -100,7 +100,7 @@ def _measure(
     if test is None and "truth" not in metric.needs:
         return Measurement(name, float("nan"), of=contender.of, note="nothing was held out")
     seen = test if test is not None else contender.outputs.training
-    made = metric.measure(contender.outputs, seen, truth, context=work.under(f"evaluate.{name}"))
+    made = metric.measure(contender.outputs, seen, truth, context=work.under("evaluate"))
     return replace(made, name=name, of=contender.of, on="truth" if "truth" in metric.needs else "test")
 
 

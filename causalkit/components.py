@@ -12,7 +12,7 @@ from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from causalkit.context import Context
-from causalkit.parameters import component
+from causalkit.parameters import clone, component
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,7 @@ __all__ = [
     "Ranker",
     "Refuter",
     "Tracker",
+    "clone",
     "component",
 ]
 

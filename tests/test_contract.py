@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 import causalkit_plugins
+import pytest
 
 ROOT = Path(causalkit_plugins.__file__).parent
 FILES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py")

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from causalkit._orientations import orientations
 from causalkit.errors import ConfigError, DataError
 from causalkit.identification import identify, identify_graph
+from causalkit.identification.orientations import orientations
 from causalkit.types import CausalGraph, Column, Dataset, Derivation, Edge, Schema, Table, Variables
 
 TIERS = {"season": 0, "lag": 1, "mailer": 2, "price": 2, "visited": 3, "bought": 4}

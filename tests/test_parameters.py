@@ -21,11 +21,11 @@ class Words:
     dim: Annotated[int, Field(gt=0)] = 3
     "How many dimensions."
 
-    def fit(self, inputs: Any, *, context: Context = Context()) -> Words:  # noqa: B008
+    def fit(self, inputs: Any, *, context: Context = Context()) -> Words:
         self.seen_ = len(inputs)
         return self
 
-    def encode(self, inputs: Any, *, context: Context = Context()) -> Any:  # noqa: B008
+    def encode(self, inputs: Any, *, context: Context = Context()) -> Any:
         return [[0.0] * self.dim for _ in inputs]
 
 

@@ -20,7 +20,7 @@ class Log:
     extra: Any = None
     "Whatever."
 
-    def load(self, *, context: Context = Context()):  # noqa: B008
+    def load(self, *, context: Context = Context()):
         raise NotImplementedError
 
 

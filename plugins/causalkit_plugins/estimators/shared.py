@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
-from causalkit.components import Context, Estimator, Level, component
-from causalkit.parameters import clone
+from causalkit.components import Context, Estimator, Level, clone, component
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
 from . import _shared_fit as model

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from causalkit.components import Context, Estimator
+from causalkit.components import Context, Estimator, clone
 from causalkit.errors import CausalkitError, UsageError
-from causalkit.parameters import clone
 from causalkit.types import Dataset, Estimand, Outputs, Table
 
 Floats = npt.NDArray[np.float64]

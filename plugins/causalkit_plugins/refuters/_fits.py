@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from causalkit.components import Context, Estimator
-from causalkit.parameters import clone
+from causalkit.components import Context, Estimator, clone
 from causalkit.statistics import benjamini_hochberg, t_interval
 from causalkit.types import Column, Dataset, Estimand
 
