@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,7 @@ def _compared(outputs: Outputs, found: HeldOut) -> pd.DataFrame:
     return table[np.isfinite(numbers).all(1) & (numbers[:, 2] > 0)].reset_index(drop=True)
 
 
-def _excess(details: pd.DataFrame, counts: Floats) -> Floats:
+def _excess(details: pd.DataFrame, counts: npt.NDArray[Any]) -> Floats:
     """Mean squared difference minus noise, by precision, for each draw of `counts` `[draws, items]`."""
     weight = 1 / details["stderr"].to_numpy(float) ** 2
     square = (details["claimed"] - details["held_out"]).to_numpy(float) ** 2
