@@ -147,7 +147,7 @@ def _text_gain(run: Run) -> TextGain | None:
         with_text=with_text.value if with_text else float("nan"),
         without_text=without.value if without else float("nan"),
         error="error of claimed against held-out effects",
-        note=with_text.note if with_text else "",
+        note=next((a for a in run.effects.assumptions if "left-out items" in a), "") if run.effects else "",
     )
 
 

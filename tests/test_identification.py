@@ -151,7 +151,7 @@ def test_secondary_estimands_by_signal():
     assert visit.name == "per-visit"
     assert visit.only == ("visited", 1)
     assert visit.adjustment == primary.adjustment
-    assert "visited the store is 1" in visit.population
+    assert "with visited the store" in visit.population
     assert any("selection" in w for w in visit.warnings)
     with pytest.raises(ConfigError, match="per-visited"):
         identify(shop(), secondary=["per-click"])

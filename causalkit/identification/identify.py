@@ -17,7 +17,7 @@ from causalkit.types import CausalGraph, Dataset, Estimand, Target, Variables
 
 __all__ = ["identify"]
 
-_ROWS = {"ate": "all rows", "att": "exposed rows", "cate": "each segment or pair"}
+_POPULATIONS = {"ate": "all {}", "att": "exposed {}", "cate": "each segment or pair"}
 
 
 def identify(
@@ -91,7 +91,7 @@ def _estimand(dataset: Dataset, design: Design, reading: Reading, target: Target
         identified=reading.identified,
         reason=reason,
         no_path=reading.no_path,
-        population=_ROWS[target],
+        population=_POPULATIONS[target].format(dataset.schema.words.rows),
         warnings=(*design.warnings, *reading.warnings),
         alternatives=reading.alternatives,
         graph_added=reading.added,
@@ -153,5 +153,5 @@ def _among(primary: Estimand, signal: str, label: str, name: str) -> Estimand:
             f"{signal} comes after treatment: if exposure changes who has {signal} = 1, the two groups differ by more "
             "than exposure (selection)",
         )
-    population = f"{primary.population} where {label} is 1"
+    population = f"{primary.population} with {label}"
     return replace(primary, only=(signal, 1), population=population, name=name, warnings=warnings)

@@ -15,9 +15,9 @@ from causalkit.reporting.view import ReportView
 from causalkit.reporting.words import Units, count, number, percent, shortened
 from causalkit.types import Measurement, Verdicts
 
-__all__ = ["calibration_chart", "metric_charts", "overlap_chart", "tests", "text_chart"]
+__all__ = ["calibration_chart", "metric_charts", "overlap_chart", "tests", "text_chart", "transport_rows"]
 
-EFFECT_METRICS = ("held-out-effect", "cp")
+EFFECT_METRICS = ("held-out-effect", "held-out-error", "cp")
 """Metrics that are effects, and so are shown × 100."""
 MOST_POINTS = 2500
 
@@ -131,8 +131,7 @@ def metric_charts(view: ReportView, units: Units) -> list[RowChart]:
 
 
 def _metric_chart(name: str, rows: Sequence[Measurement], own: str, units: Units) -> RowChart:
-    is_effect = name.split("@")[0] in EFFECT_METRICS
-    show = units.effect if is_effect else _plain
+    is_effect, show = _is_effect(name), _shown_as(name, units)
     lines = [
         Line(
             m.of or "this run",
@@ -149,6 +148,25 @@ def _metric_chart(name: str, rows: Sequence[Measurement], own: str, units: Units
     n = max((m.n for m in rows), default=0)
     caption = f"{name}{f', {units.words}' if is_effect else ''}{f' (n = {count(n)})' if n else ''}"
     return row_chart(caption, lines, head=("Ranker", "Value", "95 % interval"), factor=factor, sign=is_effect)
+
+
+def _is_effect(name: str) -> bool:
+    return name.split("@")[0] in EFFECT_METRICS
+
+
+def _shown_as(name: str, units: Units) -> Callable[[float], str]:
+    return units.effect if _is_effect(name) else _plain
+
+
+def transport_rows(view: ReportView, units: Units) -> list[tuple[str, str, str, str, str, str]]:
+    """Name, note, whose, value, interval and n of what was measured on later rows."""
+    rows = []
+    for m in view.transport:
+        show = _shown_as(m.name, units)
+        name = f"{m.name}, {units.words}" if _is_effect(m.name) else m.name
+        value = count(m.value) if m.name.startswith("items ") else show(m.value)
+        rows.append((name, shortened(m.note, 200), m.of or "–", value, _reach(m, show), count(m.n)))
+    return rows
 
 
 def _reach(measurement: Measurement, show: Callable[[float], str]) -> str:

@@ -87,6 +87,7 @@ def _content(view: ReportView) -> Mapping[str, Any]:
         "falsification": checks.tests(view, units, "falsification"),
         "software_checks": checks.tests(view, units, "software-check"),
         "text_chart": checks.text_chart(view, units), "calibration": checks.calibration_chart(view, units),
+        "transport": checks.transport_rows(view, units),
         "overlap": checks.overlap_chart(view), "metrics": checks.metric_charts(view, units),
         "most_points": checks.MOST_POINTS,
         "lists": recommendations(view, units),

@@ -74,7 +74,8 @@ def forest(view: ReportView, units: Units, *, top: int = 16, bottom: int = 4, pr
         ("Measured, all" if short else f"Measured, the {top} largest", measured if short else measured[:top]),
         (f"Measured, the {bottom} smallest", measured[:0] if short else measured[-bottom:]),
         (
-            f"Predicted from text, the {min(predicted, len(guessed))} largest of {count(len(guessed))}",
+            f"Predicted from similar {view.items_called}, "
+            f"the {min(predicted, len(guessed))} largest of {count(len(guessed))}",
             guessed[:predicted],
         ),
     ]

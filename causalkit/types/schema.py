@@ -96,6 +96,7 @@ class Words:
     """
 
     units: str = "users"
+    rows: str = "rows"
     items: str = "items"
     question: str = ""
     period: str = "period"

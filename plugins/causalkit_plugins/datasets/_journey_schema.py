@@ -20,6 +20,7 @@ _TIERS = {
 
 _WORDS = Words(
     units="households",
+    rows="household-weeks",
     items="product types",
     question="Which product types does the mailer cause households to buy, and which should get its slots?",
     period="week",
@@ -48,7 +49,7 @@ def _logged() -> list[Column]:
         Column("exposed", "treatment", "binary", 2, "type in the mailer of the household's home store"),
         Column("display", "bundle", "binary", 2, "type on display in the home store"),
         Column("elsewhere", "placebo-exposure", "binary", 2, "type in another store's mailer, not the home store's"),
-        Column("visited", "signal", "binary", 3, "visit that week"),
+        Column("visited", "signal", "binary", 3, "a visit that week"),
         Column("bought", "outcome", "binary", 4, "purchase of the type that week"),
         Column("weight", "weight", "count", None, "households"),
     ]
@@ -79,8 +80,17 @@ def _derived() -> list[Column]:
 
 
 def item_labels(items: pd.DataFrame) -> pd.Series:
-    """What to call each type in a sentence: its name in lower case."""
-    return pd.Series([" ".join(str(name).lower().split()) for name in items.index], items.index)
+    """What to call each type in a sentence: its name and, where that adds something, its category.
+
+    Half of the names are adjectives ("LEAN", "PRIMAL"), which say nothing alone.
+    """
+    return pd.Series([_label(name, category) for name, category in items["category"].items()], items.index)
+
+
+def _label(name: object, category: object) -> str:
+    own, within = (" ".join(str(text).lower().split()) for text in (name, category))
+    told = {word.rstrip("s") for word in own.split()} >= {word.rstrip("s") for word in within.split()}
+    return own if told or not within else f"{own} ({within})"
 
 
 def item_texts(items: pd.DataFrame) -> pd.Series:

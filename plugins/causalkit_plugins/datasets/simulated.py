@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit.types import Column, Dataset, Schema, Table
+from causalkit.types import Column, Dataset, Schema, Table, Words
 from causalkit_plugins.datasets import _shop
 
 __all__ = ["Simulated"]
@@ -172,4 +172,13 @@ def _schema(propensity: bool) -> Schema:
         3: "visit",
         4: "outcome",
     }
-    return Schema(tuple(columns), ("user", "item", "week"), tiers)
+    words = Words(
+        units="users",
+        rows="user-weeks",
+        items="items",
+        question="Which items do users buy because they were shown, and who should see what?",
+        period="week",
+        outcome="bought",
+        everyone="This is the effect of showing it",
+    )
+    return Schema(tuple(columns), ("user", "item", "week"), tiers, words)

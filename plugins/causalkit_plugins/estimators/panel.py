@@ -182,7 +182,7 @@ def _ladder(estimand: Estimand, cells: Cells, found: PanelFit, effects: Effects,
     rows = pooled.steps(cells, found, (words.item, words.period, adjusted))
     if effects.pooled is not None:
         final = effects.pooled
-        rows.append((f"each {words.item} on its own + {adjusted}", final.effect, final.stderr, final.baseline))
+        rows.append((f"each {words.item} on its own, adjusted", final.effect, final.stderr, final.baseline))
     df = max(min(int(np.isfinite(found.effect).sum()), len(cells.periods)) - 1, 1)
     return pooled.ladder(rows, estimand.population, df)
 

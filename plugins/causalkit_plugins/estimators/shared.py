@@ -57,7 +57,8 @@ class Shared:
     components: Annotated[int, Field(ge=1)] = 64
     "Principal components of the item vectors that the ridge works on."
     segments: Literal["proportional"] | None = "proportional"
-    "Effects per segment, in proportion to how often the segment has the outcome (needs a segment column)."
+    """Effects per segment, in proportion to how often the segment has the outcome: where the log has a
+    segment column, and left-out items say that effects are relative to how often the outcome occurs."""
     segment_strength: Annotated[float, Field(gt=0)] = 5.0
     "Events' worth of prior that draws a segment's outcome rate to the item's."
 
@@ -230,7 +231,7 @@ def _with_shared(
     table = _table(items, effect, stderr, df)
     said = _said(best, sources, int(has.sum()), int(cold.sum()), len(shared.choices_))
     effects = replace(base, item=table, assumptions=(*base.assumptions, said))
-    if not (by_segment and counts.is_rate):
+    if not (by_segment and counts.is_rate and best.is_relative):
         return effects
     ordered = table.reindex(dataset.items.index)
     segment = proportional(ordered, counts, shared.segment_strength, df)

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 class CalibrationSlope:
     """The slope, with an intercept, of raw held-out effects on claimed ones, by inverse variance.
 
-    Over all items that could be ranked: those with a claimed effect whose status is not excluded.
+    Over all items that the ranker may list, with a claimed effect and a status that is not excluded.
     1: a unit more claimed is a unit more had; below 1: claims are spread too far (the winner's curse);
     above 1: shrunk too far; 0: the order is noise. Where assignment units are periods, the interval
     is Student's with the spread over redrawn held-out periods; where exposure varies by user, its
@@ -81,7 +81,8 @@ class CalibrationSlope:
 def _compared(outputs: Outputs, found: HeldOut) -> pd.DataFrame:
     assert outputs.effects is not None
     item = outputs.effects.item
-    ranked = item[~item["status"].isin(EXCLUDED) & np.isfinite(item["effect"].astype(float))]
+    claims = ~item["status"].isin(EXCLUDED) & np.isfinite(item["effect"].astype(float))
+    ranked = item[claims & _listable(outputs, item.index)]
     return pd.DataFrame(
         {
             "item": ranked.index,
@@ -90,6 +91,13 @@ def _compared(outputs: Outputs, found: HeldOut) -> pd.DataFrame:
             "stderr": found.stderr.reindex(ranked.index).to_numpy(float),
         }
     )
+
+
+def _listable(outputs: Outputs, items: pd.Index) -> npt.NDArray[np.bool_]:
+    """Items that the run's ranker may put on a list: those it gives a score for a user it knows nothing of."""
+    if outputs.scores is None:
+        return np.ones(len(items), bool)
+    return np.isfinite(np.asarray(outputs.scores([""], list(items)).values, float)[0])
 
 
 def _slope(x: Floats, y: Floats, weight: Floats) -> float:

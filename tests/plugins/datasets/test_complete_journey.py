@@ -200,7 +200,8 @@ def test_items_take_what_most_of_their_products_have(journey: Dataset) -> None:
     assert cheese["store_brand"] == pytest.approx(2 / 3)
     assert cheese["text"] == "cheese, cheeses, dairy, store brand"
     assert journey.items.loc["BEER", "text"] == "beer, beers, grocery"
-    assert journey.items.loc["APPLES", "label"] == "apples"
+    assert journey.items.loc["APPLES", "label"] == "apples (fruit)"
+    assert journey.items.loc["BEER", "label"] == "beer"
 
 
 def test_columns_are_small_and_described(journey: Dataset) -> None:

@@ -49,7 +49,7 @@ def test_the_season_biases_the_naive_contrast_and_not_the_reported_effect():
     true = world.effect.mean()
     assert ladder["effect"].iloc[0] > 1.5 * true
     assert abs(ladder["effect"].iloc[-1] - true) < 0.2 * true
-    assert ladder["specification"].iloc[-1] == "each item on its own + the season"
+    assert ladder["specification"].iloc[-1] == "each item on its own, adjusted"
 
 
 def test_arms_are_recovered_under_words_of_the_schema():
