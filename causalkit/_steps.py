@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -39,6 +39,9 @@ from causalkit.types import (
 )
 
 __all__ = ["Work", "discover", "encode", "estimate", "explain", "identify_step", "load", "rank", "refit", "refute"]
+
+MOST_GRAPHS = 16
+"""Other adjustment sets, over a graph's consistent orientations, that effects are refitted with."""
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -166,7 +169,18 @@ def discover(work: Work) -> Work:
     graph = discoverer.discover(seen, knowledge, context=work.under("discover"))
     if not isinstance(graph, CausalGraph):
         raise ComponentError(f"discoverer {work.config.discover.use!r} gave a {type(graph).__name__}")
+    graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *graph.notes))
     return work.with_outputs(variables=seen, graph=graph)
+
+
+def _effective_n(seen: Variables) -> Iterator[str]:
+    """How many units the variables of each level have: what their tests may count."""
+    levels: dict[tuple[str, ...], list[str]] = {}
+    for name in seen.names:
+        levels.setdefault(seen.levels.get(name, ()), []).append(name)
+    for level, names in levels.items():
+        said = " × ".join(level) or "row"
+        yield f"effective n {seen.units_of(names[0])} ({said}): {', '.join(names)}"
 
 
 def gather_knowledge(seen: Variables, config: Any) -> Knowledge:
@@ -301,13 +315,16 @@ def _conditional_on_graph(work: Work, main: Estimator, effects: Effects) -> Effe
     if not made.estimand.alternatives:
         return effects
     columns = [effects.item["effect"]]
-    for adjustment in made.estimand.alternatives:
+    for adjustment in made.estimand.alternatives[:MOST_GRAPHS]:
         other = replace(made.estimand, adjustment=adjustment, alternatives=())
         fitted = _clone(main).fit(made.training, other, made.embeddings, context=work.under("graph-range"))
         columns.append(fitted.effects_.item["effect"].reindex(effects.item.index))
     together = pd.concat(columns, axis=1)
     table = effects.item.assign(graph_lower=together.min(axis=1), graph_upper=together.max(axis=1))
-    return replace(effects, item=table)
+    said = f"Ranges over graphs are over {len(columns)} adjustment sets of consistent orientations"
+    if len(made.estimand.alternatives) > MOST_GRAPHS:
+        said += f", of {len(made.estimand.alternatives) + 1} there are"
+    return replace(effects, item=table, assumptions=(*effects.assumptions, f"{said}."))
 
 
 def refute(work: Work) -> Work:

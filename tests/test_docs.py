@@ -25,8 +25,8 @@ def blocks(language: str, holding: str = "") -> list[str]:
     return [text for name, text in BLOCKS if name == language and holding in text]
 
 
-def make_reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +36,11 @@ def make_reference() -> ModuleType:
 
 def test_the_reference_is_what_the_code_says() -> None:
     written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert written == make_reference().reference(default_registry()), "run: python docs/make_reference.py"
+    assert written == script("make_reference").reference(default_registry()), "run: python docs/make_reference.py"
+
+
+def test_the_figures_in_the_readme_are_those_of_the_committed_results() -> None:
+    assert script("make_figures").filled(README) == README, "run: python docs/make_figures.py"
 
 
 def test_every_public_name_is_in_the_reference() -> None:
