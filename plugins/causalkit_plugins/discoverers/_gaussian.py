@@ -122,7 +122,8 @@ class WilksLambda:
     def _logdet(self, r: Floats, variables: Ints) -> npt.NDArray[np.float64]:
         if variables.shape[1] == 0:
             return np.zeros(len(variables))
-        columns = (variables[:, :, None] * self.width + np.arange(self.width)).reshape(len(variables), -1)
+        held = variables.shape[1] * self.width
+        columns = (variables[:, :, None] * self.width + np.arange(self.width)).reshape(len(variables), held)
         return np.asarray(np.linalg.slogdet(r[columns[:, :, None], columns[:, None, :]])[1])
 
 

@@ -8,7 +8,8 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from causalkit_plugins.discoverers._levels import compare_at
+from causalkit_plugins.discoverers._gaussian import WilksLambda
+from causalkit_plugins.discoverers._levels import Levels, compare_at
 from causalkit_plugins.discoverers.pc import PC
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -329,3 +330,13 @@ def test_parameters_and_cancellation():
         PC(alpha=2)
     with pytest.raises(Interrupted):
         PC().discover(variables(linear_world(4, 50, 19)), context=Context(cancelled=lambda: True))
+
+
+def test_a_set_that_holds_every_target_of_its_level_is_no_test():
+    """With one-hot columns at two levels, a set may be all that is left to test: nothing, not a crash."""
+    rng = np.random.default_rng(3)
+    levels = Levels(np.zeros((3, 3), np.intp), np.full((3, 3), 500.0), [None])
+    scores = rng.normal(size=(500, 4))
+    test = WilksLambda([np.corrcoef(scores.T)], [np.array([0]), np.array([1]), np.array([2, 3])], levels)
+    found = test(0, np.array([[1]]), np.array([1]))
+    assert found.shape == (1, 1) and np.isnan(found).all()
