@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 def derive(dataset: Dataset, parted: Split) -> Dataset:
     """Compute the columns that the schema declares, from rows that are not held out.
 
+    Where whole periods are held out, a held-out row's group rate is that of its own period: it serves
+    no other row. Where rows are held out at random, no column reads them.
+
     Raises
     ------
     DataError : a derivation that names a missing column, group or time.
@@ -45,16 +48,24 @@ class _Cells:
     period_at: npt.NDArray[np.int64]
     periods: npt.NDArray[Any]
     held_out: npt.NDArray[np.bool_]
+    """By period."""
     items: pd.Index
+    read: npt.NDArray[np.bool_]
+    """By row: whether sums count it."""
 
     @classmethod
     def of(cls, dataset: Dataset, period: str, parted: Split) -> _Cells:
         rows = dataset.interactions.frame([dataset.item, period])
         items = rows[dataset.item].astype("category")
         periods, at = np.unique(rows[period].to_numpy(), return_inverse=True)
-        by_period = parted.column == period
-        held = np.isin(periods, list(parted.values("test", "transport"))) if by_period else np.zeros(len(periods), bool)
-        return cls(dataset, items.cat.codes.to_numpy(np.int64), at, periods, held, pd.Index(items.cat.categories))
+        apart = list(parted.values("test", "transport"))
+        held, read = np.zeros(len(periods), bool), np.ones(len(rows), bool)
+        if parted.column == period:
+            held = np.isin(periods, apart)
+        elif apart:
+            read = ~np.isin(dataset.interactions.frame([parted.column])[parted.column].to_numpy(), apart)
+        codes = items.cat.codes.to_numpy(np.int64)
+        return cls(dataset, codes, at, periods, held, pd.Index(items.cat.categories), read)
 
     def spread(self, values: Floats) -> npt.NDArray[np.float32]:
         """Cell values `[items, periods]` laid onto the rows."""
@@ -63,7 +74,7 @@ class _Cells:
     def sums(self, name: str) -> tuple[Floats, Floats]:
         """Weighted sum of a column, and the weight, `[items, periods]`."""
         rows = self.dataset.interactions.frame([name] + ([self.dataset.weight] if self.dataset.weight else []))
-        weight = self.dataset.weights(rows)
+        weight = self.dataset.weights(rows) * self.read
         shape = (len(self.items), len(self.periods))
         flat = self.item_at * shape[1] + self.period_at
         cells = shape[0] * shape[1]
@@ -91,7 +102,7 @@ class _Cells:
             if len(old):
                 with np.errstate(invalid="ignore"):
                     lagged[:, t] = total[:, old].sum(1) / weight[:, old].sum(1)
-        return _filled(lagged)
+        return self._filled(lagged)
 
     def _group_rate(self, plan: Derivation) -> Floats:
         if plan.group not in self.dataset.items.columns:
@@ -107,14 +118,14 @@ class _Cells:
         base = member @ (member.T @ weight) - weight
         with np.errstate(invalid="ignore", divide="ignore"):
             rate = np.where(base > 0, others / base, np.nan)
-        return _filled(rate)
+        return self._filled(rate)
 
-
-def _filled(cells: Floats) -> Floats:
-    """Gaps filled with the item's mean, else the overall mean; 0 where nothing is known."""
-    known = np.isfinite(cells)
-    count = known.sum(1, keepdims=True)
-    clean_cells = np.where(known, cells, 0.0)
-    overall = clean_cells.sum() / max(int(known.sum()), 1)
-    mean = np.where(count > 0, clean_cells.sum(1, keepdims=True) / np.maximum(count, 1), overall)
-    return np.where(known, cells, mean)
+    def _filled(self, cells: Floats) -> Floats:
+        """Gaps filled with the item's mean over periods not held out, else the overall mean; 0 where nothing is known."""
+        known = np.isfinite(cells)
+        open_to_all = known & ~self.held_out
+        count = open_to_all.sum(1, keepdims=True)
+        clean_cells = np.where(open_to_all, cells, 0.0)
+        overall = clean_cells.sum() / max(int(count.sum()), 1)
+        mean = np.where(count > 0, clean_cells.sum(1, keepdims=True) / np.maximum(count, 1), overall)
+        return np.where(known, cells, mean)
