@@ -25,7 +25,9 @@ class Tables:
     """A log in your own Parquet or CSV files; each may be a file or a folder of files.
 
     Only columns that the schema names are read, by parts. Ids become categoricals and keep the form
-    they have in the file; times stay times. A treatment may be 0/1, boolean or plain words (`yes`,
+    they have in the file; times stay times. Covariates of the users file are laid onto the rows, so
+    that they are adjusted for. An item is called by its `label`, `title` or `name` in the items file,
+    the first of these that the schema names, else by its id. A treatment may be 0/1, boolean or plain words (`yes`,
     `treated`); for other values `treated: VALUE` in its column entry says which means 1.
     """
 
@@ -52,8 +54,10 @@ class Tables:
         if user is not None:
             rows, users = self._attributes(rows, self.users, user, homes["users"], ids, context)
             rows, users = self._with_segment(rows, users, user)
+            rows = self._with_traits(rows, users, user)
         kinds = {name: _kind(values) for part in (items, users, rows) for name, values in part.items()}
-        return Dataset(Table(rows), make_schema(self.schema, kinds), items, users, name=_stem(self.interactions))
+        schema, notes = make_schema(self.schema, kinds), self._unmatched(items, homes["items"])
+        return Dataset(Table(rows), schema, items, users, name=_stem(self.interactions), notes=notes)
 
     def _one(self, role: str, *, required: bool = True) -> Any:
         named = [name for name, spec in self.schema["columns"].items() if spec["role"] == role]
@@ -120,6 +124,26 @@ class Tables:
         codes = laid.cat.codes.to_numpy()[rows[user].cat.codes.to_numpy()]
         values = pd.Categorical.from_codes(codes, laid.cat.categories)
         return rows.assign(**{segment: values}), users.assign(**{segment: known, "segment": known})
+
+    def _with_traits(self, rows: pd.DataFrame, users: pd.DataFrame, user: str) -> pd.DataFrame:
+        """Covariates and instruments of users, laid onto the rows: they vary within an item and can be adjusted for."""
+        columns = self.schema["columns"]
+        wanted = [
+            name
+            for name in users.columns
+            if name in columns
+            and name not in rows
+            and columns[name]["role"] in ("covariate", "instrument")
+            and columns[name].get("kind") not in ("text", "image")
+        ]
+        traits = users[wanted].reindex(rows[user].cat.categories)
+        at = rows[user].cat.codes.to_numpy()
+        return rows.assign(**{name: traits[name].take(at).set_axis(rows.index) for name in wanted})
+
+    def _unmatched(self, items: pd.DataFrame, names: list[str]) -> tuple[str, ...]:
+        """A note where items of the log have no row among the attributes."""
+        lost = int(items[names].isna().all(axis=1).sum()) if names else 0
+        return (f"{lost} of {len(items)} items of the log have no attributes in {self.items}",) if lost else ()
 
 
 def _coerced(values: pd.Series[Any], name: str, spec: ColumnSpec) -> pd.Series[Any]:

@@ -7,6 +7,7 @@ from causalkit_plugins.datasets.tables import Tables
 
 from causalkit.components import Context
 from causalkit.errors import DataError, InvalidParameter
+from causalkit.identification.design import read_design
 
 COLUMNS = {
     "user": {"role": "user"},
@@ -260,3 +261,21 @@ def test_broken_files_are_data_errors(tmp_path):
     (tmp_path / "log.xlsx").write_bytes(b"x")
     with pytest.raises(DataError, match="neither Parquet nor CSV"):
         Tables(interactions=str(tmp_path / "log.xlsx"), schema=SCHEMA).load()
+
+
+def test_covariates_of_users_are_laid_onto_the_rows_and_so_adjusted_for(tmp_path):
+    frame = log()
+    users = pd.DataFrame({"user": range(10), "age": np.arange(10) * 7.0, "country": list("abcabcabca")})
+    schema = with_column("age", role="covariate")
+    schema["columns"] |= {"country": {"role": "covariate", "kind": "categorical"}}
+    dataset = load(frame, tmp_path, schema, users=write(users, tmp_path / "users.csv"))
+    rows = dataset.interactions.frame()
+    assert rows["age"].tolist() == (frame["user"] * 7.0).tolist()
+    assert rows["country"].astype(str).tolist() == [users["country"][u] for u in frame["user"]]
+    assert {"age", "country"} <= set(read_design(dataset).adjustment)
+
+
+def test_items_without_attributes_are_counted(tmp_path):
+    items = pd.DataFrame({"item": ["i0", "i1", "i9"], "size": [1.0, 2.0, 3.0]})
+    dataset = load(log(), tmp_path, with_column("size", role="covariate"), items=write(items, tmp_path / "items.csv"))
+    assert dataset.notes == (f"3 of 6 items of the log have no attributes in {tmp_path / 'items.csv'}",)
