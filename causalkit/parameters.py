@@ -34,6 +34,7 @@ if typing.TYPE_CHECKING:
 __all__ = ["Parametrised", "clone", "component", "field_kinds", "json_schema", "parameter_help", "parameter_model"]
 
 C = TypeVar("C", bound=type)
+Part = TypeVar("Part")
 
 
 class Parametrised:
@@ -105,7 +106,7 @@ class Parametrised:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def clone(part: Any) -> Any:
+def clone(part: Part) -> Part:
     """An unfitted copy of a component with the same parameters, held components cloned too."""
     if not hasattr(part, "get_params"):
         return part

@@ -51,7 +51,7 @@ def make_ranking(
         own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
         groups.append(("segment", own, [str(u).removeprefix("segment:") for u in own]))
     if not only_overall:
-        everyone = users_of(dataset)
+        everyone = dataset.user_ids()
         groups.append(("user", everyone, everyone))
     tables = []
     for scope, ids, names in groups:
@@ -60,15 +60,6 @@ def make_ranking(
             tables.append(_block(ranker, name, effects, part, said, items, scope, top, context))
     table = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else tables[0]
     return Ranking(table, name, _excluded(effects))
-
-
-def users_of(dataset: Dataset) -> list[Any]:
-    """Every user: of the users table, else of the rows."""
-    if len(dataset.users):
-        return list(dataset.users.index)
-    if dataset.user is None:
-        return []
-    return sorted(dataset.interactions.frame([dataset.user])[dataset.user].unique(), key=str)
 
 
 def _block(

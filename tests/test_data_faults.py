@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from causalkit._checks import check_dataset
 from causalkit.errors import DataError
+from causalkit.preparation import check
 from causalkit.runner import open_run
 from causalkit.types import Column, Dataset, Schema, Table
 
@@ -113,7 +113,7 @@ def as_dataset(frame, schema=(), items=None):
 
 
 def test_a_sound_log_passes_and_ends_well(tmp_path):
-    assert check_dataset(as_dataset(log())) == ()
+    assert check(as_dataset(log())) == ()
     done = command(tmp_path, log(), until="estimate")
     assert done.code == 0, done.stderr
     effects = done.run.effects.item["effect"]
@@ -144,7 +144,7 @@ def test_fault_30_nan_inf_and_1e308_in_treatment_outcome_and_weight(column, valu
     frame[column] = frame[column].astype(float)
     frame.loc[5, column] = value
     with pytest.raises(DataError, match=f"column '{column}'.* in 1 (of 600 )?rows"):
-        check_dataset(as_dataset(frame, [Column("n", "weight")]))
+        check(as_dataset(frame, [Column("n", "weight")]))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_fault_32_a_missing_column_names_the_nearest(tmp_path):
 
 def test_fault_32_a_schema_column_that_a_dataset_lacks():
     with pytest.raises(DataError, match=r"names column 'incme' \(covariate\)"):
-        check_dataset(as_dataset(log(), [Column("incme", "covariate")]))
+        check(as_dataset(log(), [Column("incme", "covariate")]))
 
 
 @pytest.mark.parametrize("words", [("yes", "no"), ("True", "False")], ids="/".join)
@@ -213,7 +213,7 @@ def test_fault_33_string_bool_or_category_treatments_read_as_0_and_1(tmp_path, w
     write(log().assign(shown=shown), tmp_path / "log.parquet")
     loaded = Tables(interactions=str(tmp_path / "log.parquet"), schema={"columns": COLUMNS}).load()
     assert loaded.interactions.frame()["shown"].tolist() == log()["shown"].tolist()
-    assert check_dataset(loaded)[0].endswith("intervals assume independent rows")
+    assert check(loaded)[0].endswith("intervals assume independent rows")
 
 
 def test_fault_33_a_treatment_in_words_goes_through_the_command(tmp_path):
@@ -232,7 +232,7 @@ def test_fault_34_duplicate_ids_are_refused(tmp_path):
 def test_fault_34_duplicate_ids_of_any_dataset_are_refused():
     items = pd.DataFrame({"price": [1, 2, 3, 4]}, index=["i0", "i1", "i1", "i2"])
     with pytest.raises(DataError, match="the table of 'item' has 1 ids on more than one row"):
-        check_dataset(as_dataset(log(), items=items))
+        check(as_dataset(log(), items=items))
 
 
 def test_fault_34_mixed_type_ids_meet_as_strings(tmp_path):
@@ -248,7 +248,7 @@ def test_fault_35_propensities_outside_0_and_1_are_refused(tmp_path, value):
     frame = log().assign(p=0.5)
     frame.loc[5, "p"] = value
     with pytest.raises(DataError, match=r"'p' \(propensity\) must lie between 0 and 1"):
-        check_dataset(as_dataset(frame, [Column("p", "propensity")]))
+        check(as_dataset(frame, [Column("p", "propensity")]))
     if value == 1.2:
         done = command(tmp_path, frame, columns={"p": {"role": "propensity"}})
         refused(done, "must lie between 0 and 1, both excluded, and is [1.2] in 1 rows", "leave it out")
@@ -258,7 +258,7 @@ def test_fault_35_a_propensity_of_0_is_the_truth_for_an_item_never_exposed():
     frame = log().assign(p=0.5)
     cold = frame["item"] == "i2"
     frame.loc[cold, ["shown", "p"]] = 0
-    check_dataset(as_dataset(frame, [Column("p", "propensity")]))
+    check(as_dataset(frame, [Column("p", "propensity")]))
 
 
 def test_fault_36_fewer_rows_than_columns(tmp_path):
@@ -283,10 +283,10 @@ def test_fault_40_permuted_columns_give_the_same_answer(tmp_path):
 
 def test_weights_below_0_and_shares_as_treatment_are_refused():
     with pytest.raises(DataError, match="negative in 1 rows"):
-        check_dataset(as_dataset(log().assign(n=[-1, *[1] * 599]), [Column("n", "weight")]))
+        check(as_dataset(log().assign(n=[-1, *[1] * 599]), [Column("n", "weight")]))
     with pytest.raises(DataError, match=r"must be 0 or 1 and holds values such as 0\.5"):
-        check_dataset(as_dataset(log().assign(shown=0.5)))
+        check(as_dataset(log().assign(shown=0.5)))
 
 
 def test_without_effects_a_log_without_unexposed_rows_may_pass():
-    check_dataset(as_dataset(log().assign(shown=1)), causal=False)
+    check(as_dataset(log().assign(shown=1)), causal=False)

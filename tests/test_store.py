@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from causalkit.errors import StoreError
-from causalkit.store import RunFolder, find_run, write_atomically
+from causalkit.store import RunFolder, find_run
+from causalkit.store.folder import write_atomically
 from causalkit.types import (
     CausalGraph,
     Edge,

@@ -80,7 +80,7 @@ def _answer(run: Run) -> str:
     """The report's answer in one sentence, where the run got that far."""
     if run.effects is None:
         return ""
-    from causalkit._assemble import report_view
+    from causalkit.reporting.from_run import report_view
     from causalkit.reporting.summary import answer
 
     try:

@@ -12,7 +12,7 @@ import pandas as pd
 from causalkit.errors import DataError, nearest
 from causalkit.types import Dataset
 
-__all__ = ["check_dataset"]
+__all__ = ["check"]
 
 LARGEST = 1e100
 """Values beyond this overflow when squared and summed."""
@@ -20,7 +20,7 @@ _SAMPLE = 20_000
 _IN_ROWS = ("user", "segment", "item", "treatment", "outcome", "signal", "propensity", "position", "time", "weight")
 
 
-def check_dataset(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
+def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
     """Notes on what a reader of the report should know of the log.
 
     With `causal`, effects will be estimated: treatment and outcome must be there and vary.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from causalkit._evaluation import NO_TEXT
 from causalkit.reporting.view import Count, DatasetFacts, LadderRow, ReportView, TextGain
-from causalkit.types import Dataset, Effects, Estimand, Facts, Measurement, adjustment_columns
+from causalkit.types import NO_TEXT, Dataset, Effects, Estimand, Facts, Measurement, adjustment_columns
 
 if TYPE_CHECKING:
     from causalkit.runner import Run

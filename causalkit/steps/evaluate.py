@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from causalkit import _steps
-from causalkit._ranking import make_ranking
-from causalkit._steps import Work
-from causalkit.components import Metric
+from causalkit.components import Metric, clone
 from causalkit.config import Selection
-from causalkit.parameters import clone
+from causalkit.ranking import make_ranking
 from causalkit.statuses import MINIMUM_UNITS, write_statuses
-from causalkit.types import Dataset, Effects, Measurement, Outputs
+from causalkit.steps.rank import fit_ranker
+from causalkit.steps.work import Work
+from causalkit.types import NO_TEXT, Dataset, Effects, Measurement, Outputs
 
-__all__ = ["NO_TEXT", "evaluate"]
-
-NO_TEXT = "without text"
-"""What the same effects are called when item vectors are left out."""
+__all__ = ["evaluate"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def evaluate(work: Work) -> Work:
             found.append(replace(_measure(work, metric, selection, contenders[0], later), on="transport"))
     if later is not None:
         found.append(_lost_overlap(work, later))
-    return _steps.measured(work, found)
+    return work.with_outputs(measurements=(*work.made.measurements, *found))
 
 
 def _part(work: Work, name: str) -> Dataset | None:
@@ -70,7 +66,7 @@ def _contenders(work: Work) -> Iterator[_Contender]:
 
 def _ranked(work: Work, selection: Selection, effects: Effects | None) -> Outputs:
     """The outputs with another ranker's overall list and scores."""
-    ranker, effects = _steps.fit_ranker(work, selection, effects)
+    ranker, effects = fit_ranker(work, selection, effects)
     lists = make_ranking(
         ranker,
         selection.use,

@@ -95,15 +95,15 @@ class RunFolder:
 
     def save(self, step: str, value: Any) -> None:
         """Write a step's output (a type of causalkit, or a tuple of them)."""
-        from causalkit import _serial
+        from causalkit.store import serial
 
-        _serial.save(value, self.path / step, write_atomically)
+        serial.save(value, self.path / step, write_atomically)
 
     def load(self, step: str) -> Any:
         """Read a step's output; None where the step left none."""
-        from causalkit import _serial
+        from causalkit.store import serial
 
-        return _serial.load(self.path / step) if (self.path / step / "object.json").is_file() else None
+        return serial.load(self.path / step) if (self.path / step / "object.json").is_file() else None
 
     def event(self, **facts: Any) -> None:
         """Append one line to `events.jsonl`."""

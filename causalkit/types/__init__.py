@@ -18,7 +18,7 @@ from causalkit.types.estimand import Estimand, Target
 from causalkit.types.explanation import Explanation, Receipt
 from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
-from causalkit.types.result import Answers, Facts, Measurement, Outputs, Question, RunResult, StepRecord
+from causalkit.types.result import NO_TEXT, Answers, Facts, Measurement, Outputs, Question, RunResult, StepRecord
 from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
 from causalkit.types.variables import Knowledge, Variables
@@ -29,6 +29,7 @@ __all__ = [
     "EXCLUDED",
     "ITEM_COLUMNS",
     "LADDER_COLUMNS",
+    "NO_TEXT",
     "RANKING_COLUMNS",
     "ROLES",
     "STATUSES",

@@ -201,6 +201,14 @@ class Dataset:
         """Name of the user column, or None where rows are segments."""
         return self.schema.find("user")
 
+    def user_ids(self) -> list[Any]:
+        """Every user: of the users table, else of the rows."""
+        if len(self.users):
+            return list(self.users.index)
+        if self.user is None:
+            return []
+        return sorted(self.interactions.frame([self.user])[self.user].unique(), key=str)
+
     def weights(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Each row's frequency weight; ones where the log has none."""
         return np.ones(len(rows)) if self.weight is None else rows[self.weight].to_numpy(np.float64)

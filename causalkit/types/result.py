@@ -22,7 +22,10 @@ from causalkit.types.verdicts import Verdicts
 if TYPE_CHECKING:
     from causalkit.components import Estimator
 
-__all__ = ["Answers", "Facts", "Measurement", "Outputs", "Question", "RunResult", "StepRecord"]
+__all__ = ["NO_TEXT", "Answers", "Facts", "Measurement", "Outputs", "Question", "RunResult", "StepRecord"]
+
+NO_TEXT = "without text"
+"""`Measurement.of` for the same effects fitted without item vectors."""
 
 
 @dataclass(frozen=True)

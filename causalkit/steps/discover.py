@@ -1,0 +1,48 @@
+"""From a part of the log that estimation never sees to a causal graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from causalkit import preparation
+from causalkit.config import read_knowledge
+from causalkit.errors import ComponentError
+from causalkit.steps.work import Work
+from causalkit.types import CausalGraph, Knowledge, Variables
+
+__all__ = ["discover", "gather_knowledge"]
+
+
+def discover(work: Work) -> Work:
+    """The causal graph over the log's variables, from rows that estimation never sees."""
+    assert work.split is not None
+    seen = preparation.variables(work.split.take(work.log, "discover"))
+    knowledge = gather_knowledge(seen, work.config.knowledge)
+    assert work.config.discover is not None
+    discoverer = work.build("discoverer", work.config.discover)
+    graph = discoverer.discover(seen, knowledge, context=work.under("discover"))
+    if not isinstance(graph, CausalGraph):
+        raise ComponentError(f"discoverer {work.config.discover.use!r} gave a {type(graph).__name__}")
+    graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *graph.notes))
+    return work.with_outputs(variables=seen, graph=graph)
+
+
+def _effective_n(seen: Variables) -> Iterator[str]:
+    """How many units the variables of each level have: what their tests may count."""
+    levels: dict[tuple[str, ...], list[str]] = {}
+    for name in seen.names:
+        levels.setdefault(seen.levels.get(name, ()), []).append(name)
+    for level, names in levels.items():
+        said = " × ".join(level) or "row"
+        yield f"effective n {seen.units_of(names[0])} ({said}): {', '.join(names)}"
+
+
+def gather_knowledge(seen: Variables, config: Any) -> Knowledge:
+    """The schema's tiers together with the config's `knowledge:`; raises `ConfigError`."""
+    known = seen.knowledge()
+    if config:
+        known = known.merged(read_knowledge(config))
+    known.check(seen.names)
+    return known

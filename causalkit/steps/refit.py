@@ -1,0 +1,24 @@
+"""Once more on all rows that may be used, when everything has been measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from causalkit.steps.estimate import estimate
+from causalkit.steps.rank import rank
+from causalkit.steps.refute import refute
+from causalkit.steps.work import Work
+
+__all__ = ["refit"]
+
+
+def refit(work: Work) -> Work:
+    """Effects, verdicts and ranking once more on training and test rows, with frozen settings."""
+    assert work.split is not None
+    if not work.split.values("test"):
+        return replace(work, evaluated=work.made)
+    before = work.made
+    both = work.split.take(work.log, "training", "test")
+    again = work.with_outputs(training=both)
+    again = rank(refute(estimate(again)))
+    return replace(again, evaluated=before)
