@@ -84,15 +84,19 @@ def _placebos(run: Run) -> Iterator[Row]:
 
 def _held_out(run: Run) -> Iterator[Row]:
     for m in run.measurements:
-        if m.name == "calibration-slope" and m.of != WITHOUT_TEXT:
+        if "calibration" in m.name and m.of != WITHOUT_TEXT:
             value = f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f})"
-            yield holds(f"calibration slope, {m.on} weeks, {m.n} types", value, "0.8 – 1.2", False, judged=False)
+            what = "types" if m.name == "calibration-slope" else "types × segments"
+            yield Row(f"slope of held-out on claimed, {m.on} weeks, {m.n} {what}", value)
         elif m.name == "held-out-error":
             text = "without text" if m.of == WITHOUT_TEXT or run.embeddings is None else "with text"
             value = f"{m.value * 100:.4f} ({m.lower * 100:.4f} to {m.upper * 100:.4f})"
             yield Row(f"held-out error {text}, {m.on} weeks, {m.n} types, per 100", value)
         elif m.name.startswith("held-out-effect") and m.of != WITHOUT_TEXT:
-            value = f"{_per_100(m.value)} ({_interval({'lower': m.lower, 'upper': m.upper})}); {m.note.split(';')[0]}"
+            claimed = m.details["claimed"].mean() if m.details is not None else float("nan")
+            value = (
+                f"{_per_100(m.value)} ({_interval({'lower': m.lower, 'upper': m.upper})}); claimed {_per_100(claimed)}"
+            )
             yield Row(f"{m.name} of {m.of}, {m.on} weeks, {m.n} types, per 100", value)
         elif m.on == "transport" and m.name.startswith("items"):
             yield Row(f"{m.name}, {m.on} weeks, of {m.n}", m.value)

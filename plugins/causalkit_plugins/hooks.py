@@ -94,6 +94,7 @@ def causalkit_metrics() -> list[Declaration]:
         ("auc", "AUC", "Area under the ROC curve of scores against outcomes."),
         ("held-out-effect", "HeldOutEffect", "Effect of the top items, estimated afresh on held-out rows."),
         ("calibration-slope", "CalibrationSlope", "Held-out effect regressed on the claimed one."),
+        ("segment-calibration", "SegmentCalibration", "The same slope, over what is claimed per segment."),
         ("held-out-error", "HeldOutError", "Error of claimed effects on held-out rows, their noise taken off."),
         ("cp", "CausalPrecision", "Planted effect of the top k (CP@k)."),
         ("cdcg", "CDCG", "Discounted planted effect of the whole ranking."),
