@@ -121,7 +121,7 @@ class _Cells:
         return self._filled(rate)
 
     def _filled(self, cells: Floats) -> Floats:
-        """Gaps filled with the item's mean over periods not held out, else the overall mean; 0 where nothing is known."""
+        """Gaps filled with the item's mean over open periods, else the overall mean; 0 where nothing is known."""
         known = np.isfinite(cells)
         open_to_all = known & ~self.held_out
         count = open_to_all.sum(1, keepdims=True)
