@@ -100,10 +100,9 @@ def _labels(data: Dataset) -> dict[str, str]:
 
 
 def _item_labels(data: Dataset) -> dict[object, str]:
-    """What items are called, where their table says: a column `label`."""
-    if "label" not in data.items.columns:
-        return {}
-    return {item: str(label)[:1].upper() + str(label)[1:] for item, label in data.items["label"].items()}
+    """What items are called, where their table says and it is not their id."""
+    labels = data.item_labels().items()
+    return {item: str(label)[:1].upper() + str(label)[1:] for item, label in labels if str(label) != str(item)}
 
 
 def _tiers(data: Dataset) -> dict[str, int]:

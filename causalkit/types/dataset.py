@@ -227,6 +227,19 @@ class Dataset:
         parts = self.items[named].astype("string").fillna("")
         return parts.agg(" ".join, axis=1).str.strip() if len(named) > 1 else parts[named[0]].str.strip()
 
+    def item_labels(self) -> pd.Series[str]:
+        """What each item is called: its `label`, `title` or `name` in the items table, else its id.
+
+        A name that several items share is followed by the id.
+        """
+        ids = pd.Series(self.items.index.astype(str), index=self.items.index, dtype=object)
+        named = next((name for name in ("label", "title", "name") if name in self.items.columns), None)
+        if named is None:
+            return ids
+        told = self.items[named].astype("string").str.strip().astype(object)
+        told = told.where(told.notna() & (told != ""), ids)
+        return told.where(~told.duplicated(keep=False), told + " (" + ids + ")")
+
     def fingerprint(self) -> str:
         """A hash of rows, items, users and schema."""
         digest = hashlib.sha256(repr(self.schema).encode())

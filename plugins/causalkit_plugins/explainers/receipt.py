@@ -24,8 +24,8 @@ class ReceiptExplainer:
     """Says for each recommendation what showing it causes, how sure that is, whose effect it is, and what it is not.
 
     Every text comes from one template. Where the outcome is yes or no, effects are told per 100 units.
-    An item's name is its `label` in the items table where there is one, else its id; ids all in
-    capitals are told in lower case.
+    An item's name is its `label`, `title` or `name` in the items table, else its id; names all in
+    capitals are told in lower case, but for codes, which hold digits.
     """
 
     def explain(self, ranking: Ranking, outputs: Outputs, *, context: Context = Context()) -> Explanation:
@@ -53,7 +53,7 @@ class _Teller:
         data = self.data = outputs.training
         self.words = data.schema.words
         self.items = {str(i): row for i, row in zip(effects.item.index, effects.item.to_dict("records"), strict=True)}
-        self.names = _names(data.items)
+        self.names = _names(data)
         unit = data.schema.assignment
         self.by_period = bool(unit) and set(unit) == {data.item, data.period}
         self.personal = data.user is not None and (not unit or data.user in unit)
@@ -182,11 +182,14 @@ class _Teller:
         return dict(zip(keys, kept["segment"].astype(str), strict=True))
 
 
-def _names(items: pd.DataFrame) -> dict[str, str]:
+def _names(data: Dataset) -> dict[str, str]:
     """What each item is called in a sentence."""
-    told = items["label"] if "label" in items.columns else items.index
-    names = [plain(name) for name in told]
-    return {str(i): n.lower() if n.isupper() else n for i, n in zip(items.index, names, strict=True)}
+    names = {str(item): plain(label) for item, label in data.item_labels().items()}
+    return {item: name.lower() if name.isupper() and not _is_code(name) else name for item, name in names.items()}
+
+
+def _is_code(name: str) -> bool:
+    return any(c.isdigit() for c in name)
 
 
 def _labels(data: Dataset, names: tuple[str, ...]) -> tuple[str, ...]:

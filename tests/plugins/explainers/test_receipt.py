@@ -234,3 +234,23 @@ def test_one_week_is_not_weeks() -> None:
 def test_without_effects_there_is_nothing_to_tell() -> None:
     with pytest.raises(DataError, match="this run has none"):
         ReceiptExplainer().explain(Ranking(pd.DataFrame([row()]), "popularity"), Outputs(training=log()))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("BELL PEPPERS", "bell peppers"), ("SKU-45", "SKU-45"), ("Oat Bar", "Oat Bar")]
+)
+def test_capitals_are_lowered_but_not_those_of_codes(name: str, said: str) -> None:
+    data = log()
+    data = replace(data, items=pd.DataFrame(index=pd.Index([name, "BEER", "Milk"], name="item")))
+    made = effects()
+    made = replace(made, item=made.item.set_axis(data.items.index))
+    [receipt] = told(row(item=name), data=data, made=made, verdicts=())
+    assert receipt.text.startswith(f"When {said} were in the mailer")
+
+
+def test_items_are_called_by_their_titles_and_told_apart_by_their_ids() -> None:
+    titles = pd.DataFrame({"title": ["Red apple", "Red apple", None]}, index=pd.Index(["STRAWBERRIES", "BEER", "Milk"]))
+    data = replace(log(), items=titles)
+    assert data.item_labels().tolist() == ["Red apple (STRAWBERRIES)", "Red apple (BEER)", "Milk"]
+    [receipt] = told(row(), data=data)
+    assert receipt.text.startswith("When Red apple (STRAWBERRIES) were in the mailer")
