@@ -93,10 +93,9 @@ def _held_out(run: Run) -> Iterator[Row]:
             value = f"{m.value * 100:.4f} ({m.lower * 100:.4f} to {m.upper * 100:.4f})"
             yield Row(f"held-out error {text}, {m.on} weeks, {m.n} types, per 100", value)
         elif m.name.startswith("held-out-effect") and m.of != WITHOUT_TEXT:
-            claimed = m.details["claimed"].mean() if m.details is not None else float("nan")
-            value = (
-                f"{_per_100(m.value)} ({_interval({'lower': m.lower, 'upper': m.upper})}); claimed {_per_100(claimed)}"
-            )
+            claimed = m.details.dropna()["claimed"].mean() if m.details is not None else float("nan")
+            held_out = f"{_per_100(m.value)} ({_interval({'lower': m.lower, 'upper': m.upper})})"
+            value = f"{held_out}; claimed {_per_100(claimed)}"
             yield Row(f"{m.name} of {m.of}, {m.on} weeks, {m.n} types, per 100", value)
         elif m.on == "transport" and m.name.startswith("items"):
             yield Row(f"{m.name}, {m.on} weeks, of {m.n}", m.value)
