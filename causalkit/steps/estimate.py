@@ -63,20 +63,17 @@ def _merged(fitted: dict[str, Estimator], main: Estimator, data: Dataset) -> Eff
         pair = fitted["pair"].effects_
         effects = replace(effects, pair=pair.pair, factors=pair.factors)
     if len(effects.segment):
-        effects = replace(effects, segments=_segment_map(data, effects.segment["segment"].unique()))
+        own = fitted.get("segment", main).effects_.segments
+        effects = replace(effects, segments=_with_pseudo_users(own, data, effects.segment["segment"].unique()))
     said = dict.fromkeys(a for one in fitted.values() for a in one.effects_.assumptions)
     return replace(effects, assumptions=tuple(said))
 
 
-def _segment_map(dataset: Dataset, segments: Sequence[Any]) -> SegmentMap:
-    """Who is in which segment; a segment by itself is the pseudo-user `segment:NAME`."""
-    named = pd.Series({f"segment:{s}": str(s) for s in segments}, dtype=object)
-    if "segment" in dataset.users.columns:
-        own = dataset.users["segment"].astype(object)
-        named = pd.concat([own, named])
-    if dataset.pair_segment is None:
-        return SegmentMap(named)
-    return SegmentMap(named, dataset.pair_segment)
+def _with_pseudo_users(own: SegmentMap, dataset: Dataset, segments: Sequence[Any]) -> SegmentMap:
+    """Who is in which segment, as the estimator or else the log says; `segment:NAME` stands for a segment itself."""
+    known = own if len(own.of_user) or len(own.of_pair) else SegmentMap.of(dataset)
+    itself = pd.Series({f"segment:{s}": str(s) for s in segments}, dtype=object)
+    return replace(known, of_user=pd.concat([known.of_user.astype(object), itself]))
 
 
 def _ladder(work: Work, main: Estimator, naive: Effects, effects: Effects) -> pd.DataFrame:

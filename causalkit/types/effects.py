@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+if TYPE_CHECKING:
+    from causalkit.types.dataset import Dataset
 
 __all__ = [
     "EXCLUDED",
@@ -95,6 +98,16 @@ class SegmentMap:
 
     of_user: pd.Series[str] = field(default_factory=lambda: pd.Series(dtype=str))
     of_pair: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["user", "item", "segment"]))
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> SegmentMap:
+        """As far as the log says: the users table's column `segment`, and `pair_segment`."""
+        known: dict[str, Any] = {}
+        if "segment" in dataset.users:
+            known["of_user"] = dataset.users["segment"]
+        if dataset.pair_segment is not None:
+            known["of_pair"] = dataset.pair_segment
+        return cls(**known)
 
     def matrix(self, users: Sequence[Any], items: Sequence[Any]) -> tuple[npt.NDArray[np.int32], pd.Index]:
         """Codes `[users, items]` into the returned index of segments; -1 where unknown."""

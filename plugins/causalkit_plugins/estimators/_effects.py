@@ -12,7 +12,7 @@ import pandas as pd
 
 from causalkit.errors import DataError, nearest
 from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
-from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, SegmentMap, Table, adjustment_columns
+from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, Table, adjustment_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -186,13 +186,3 @@ def plain_reason(treated: npt.NDArray[Any], control: npt.NDArray[Any], unit: str
 def levels_of(dataset: Dataset, names: Sequence[str]) -> dict[str, pd.Index[Any]]:
     """The values of each column, in order of appearance."""
     return {name: pd.Index(dataset.interactions.frame([name])[name].dropna().unique()) for name in names}
-
-
-def segment_map(dataset: Dataset) -> SegmentMap:
-    """Who is in which segment, as far as the log says."""
-    parts: dict[str, Any] = {}
-    if "segment" in dataset.users:
-        parts["of_user"] = dataset.users["segment"]
-    if dataset.pair_segment is not None:
-        parts["of_pair"] = dataset.pair_segment
-    return SegmentMap(**parts)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from causalkit.components import Context, component
 from causalkit.reduction import reduce_table
-from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled
+from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled, SegmentMap
 
 from ._contrast import CellSums, Contrast, UnitSums, contrast, summed, unit_scores
-from ._effects import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of, segment_map
+from ._effects import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of
 
 
 @component
@@ -96,7 +96,7 @@ def _segment_part(
     columns = ["effect", "stderr", "lower", "upper", "raw", "raw_stderr"]
     return {
         "segment": pd.DataFrame(names).join(table[columns]).dropna(subset=["raw"]).reset_index(drop=True),
-        "segments": segment_map(dataset),
+        "segments": SegmentMap.of(dataset),
     }
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from causalkit.components import Context, Estimator, Level, clone, component
-from causalkit.types import Dataset, Effects, Embeddings, Estimand
+from causalkit.types import Dataset, Effects, Embeddings, Estimand, SegmentMap
 
 from . import _shared_fit as model
-from ._effects import item_table, segment_map
+from ._effects import item_table
 from ._shared_levels import Counts, count, proportional
 
 Floats = npt.NDArray[np.float64]
@@ -236,7 +236,7 @@ def _with_shared(
     ordered = table.reindex(dataset.items.index)
     segment = proportional(ordered, counts, shared.segment_strength, df)
     note = "Within an item, segments respond in proportion to how often they have the outcome."
-    return replace(effects, segment=segment, segments=segment_map(dataset), assumptions=(*effects.assumptions, note))
+    return replace(effects, segment=segment, segments=SegmentMap.of(dataset), assumptions=(*effects.assumptions, note))
 
 
 def _predicted(best: _Chosen, sources: _Sources, counts: Counts, place: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -15,7 +15,6 @@ from causalkit.types import Dataset, EffectFactors, Effects, Embeddings, Estiman
 
 from ._batched import Floats
 from ._cells import Cells, LevelledRows, plain_items, pooled_items, user_levels, user_rates
-from ._effects import segment_map
 from ._shrinkage import ArmPrior, shrunken
 
 
@@ -118,7 +117,7 @@ def _effects(
         effects = replace(
             effects,
             segment=_segment_table(rows, ids, parts, errors, known),
-            segments=_map(dataset, rows) if dataset.user is not None else segment_map(dataset),
+            segments=_map(dataset, rows) if dataset.user is not None else SegmentMap.of(dataset),
         )
     if len(parts.pair):
         of_user = np.zeros(rows.users, np.int64)
@@ -161,7 +160,7 @@ def _segment_table(rows: LevelledRows, ids: pd.Index[Any], parts: _Parts, errors
 
 def _map(dataset: Dataset, rows: LevelledRows) -> SegmentMap:
     """Who is in which segment: as the log's users say, else as its rows do."""
-    said = segment_map(dataset)
+    said = SegmentMap.of(dataset)
     if len(said.of_user) or rows.segment is None:
         return said
     of_user = pd.Series(rows.segment_ids[rows.segment], index=rows.user_ids[rows.user_or_0])
