@@ -61,6 +61,15 @@ class Execution:
 
     def go(self, until: str | None) -> None:
         """Do the steps, the last one `until` (None: all); raises what the step that failed raised."""
+        try:
+            self._go(until)
+        except KeyboardInterrupt:  # between two steps; one within a step has been told there
+            with contextlib.suppress(CausalkitError):
+                self._manifest("interrupted")
+                self._tell("finished")
+            raise Interrupted("stopped by the user") from None
+
+    def _go(self, until: str | None) -> None:
         from causalkit.steps.work import Work
 
         self.folder.write_text("config.yaml", self.config.to_yaml())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from causalkit.config import Config, load_config
-from causalkit.errors import UsageError, nearest
+from causalkit.errors import StoreError, UsageError, nearest
 from causalkit.registry import Registry, default_registry
 from causalkit.store import RunFolder
 
@@ -62,6 +62,8 @@ class Run:
     @cached_property
     def config(self) -> Config:
         """The resolved config, defaults filled in."""
+        if not (self.path / "config.yaml").is_file():
+            raise StoreError(f"{self.path} has no config.yaml", "Is it a run folder? See `causalkit runs list`.")
         return load_config(self.path / "config.yaml", registry=self.registry, environment={})
 
     @property

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def run(
     registry = registry or default_registry()
     if until is not None and until not in STEPS:
         raise UsageError(f"there is no step {until!r}{nearest(until, STEPS)}", f"Steps: {', '.join(STEPS)}.")
+    _check_device(device)
     extra = [*overrides] + ([f"seed={seed}"] if seed is not None else [])
     if not isinstance(config, Config) or extra:
         source = config.to_dict() if isinstance(config, Config) else config
@@ -83,6 +85,12 @@ def run(
         if workers is not None and workers is not executor:
             workers.close()
     return Run(folder, registry)
+
+
+def _check_device(device: str) -> None:
+    """Refuse what is no device; whether this machine has it is asked by whoever computes there."""
+    if re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device) is None:
+        raise UsageError(f"there is no device {device!r}", "Devices: cpu, cuda, cuda:1 …, mps, xpu.")
 
 
 @dataclass(frozen=True)

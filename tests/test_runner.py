@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import types
 from pathlib import Path
 from typing import Any, ClassVar
@@ -291,3 +292,40 @@ def test_a_log_without_unexposed_rows_is_refused(tmp_path: Path) -> None:
     registry = registry_with(allshown=("dataset", AllShown))
     with pytest.raises(DataError, match="every one of 12000 rows is exposed"):
         ck.run({"data": {"use": "allshown"}, "estimate": {"item": "aipw"}}, registry=registry, runs_dir=tmp_path)
+
+
+def test_an_interrupt_between_two_steps_is_recorded(tmp_path: Path) -> None:
+    class Stopper:
+        def started(self, run: ck.Run) -> None: ...
+        def finished(self, run: ck.Run) -> None: ...
+        def step(self, run: ck.Run, record: StepRecord) -> None:
+            if record.step == "encode":
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        ck.run(SHOP, runs_dir=tmp_path, trackers=[Stopper()])
+    run = open_run("latest", tmp_path)
+    assert run.status == "interrupted"
+    assert [(r.step, r.status) for r in run.result.steps] == [("load", "done"), ("encode", "done")]
+
+
+def test_a_run_without_its_config_is_said(done: ck.Run, tmp_path: Path) -> None:
+    shutil.copytree(done.path, tmp_path / "copy")
+    (tmp_path / "copy" / "config.yaml").unlink()
+    with pytest.raises(StoreError, match=r"has no config\.yaml"):
+        _ = open_run(tmp_path / "copy").result
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda:x", "", "cpu; rm"])
+def test_what_is_no_device_is_refused_before_a_folder_is_made(tmp_path: Path, device: str) -> None:
+    with pytest.raises(UsageError, match="there is no device"):
+        ck.run(SHOP, device=device, runs_dir=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_worker_processes_give_the_same_answer_to_the_last_bit(tmp_path: Path) -> None:
+    alone = ck.run(SHOP, runs_dir=tmp_path)
+    spread = ck.run(SHOP, runs_dir=tmp_path, executor={"use": "process", "params": {"workers": 2}})
+    assert alone.effects is not None and spread.effects is not None
+    pd.testing.assert_frame_equal(alone.effects.item, spread.effects.item, check_exact=True)
+    assert alone.report_path.read_bytes() == spread.report_path.read_bytes()

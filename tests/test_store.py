@@ -130,3 +130,19 @@ def test_finding_a_run(tmp_path: Path) -> None:
         find_run("2026", tmp_path)
     with pytest.raises(StoreError, match="there is no run 'zzz'"):
         find_run("zzz", tmp_path)
+
+
+@pytest.mark.parametrize("reference", ["", "../../etc", "/etc", "x" * 5000, "nul\0byte", "zzz"])
+def test_fault_48_a_reference_to_no_run_is_said_whatever_it_is(tmp_path: Path, reference: str) -> None:
+    RunFolder.create(tmp_path, "abc", NOW).write_json("manifest.json", {})
+    (tmp_path / "nodash").mkdir()
+    (tmp_path / "nodash" / "manifest.json").write_text("{}")
+    with pytest.raises(StoreError, match="there is no run"):
+        find_run(reference, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '"a"', "null", '{"status": "done", "steps": 3}'])
+def test_fault_11_a_manifest_of_another_make_is_said(folder: RunFolder, text: str) -> None:
+    folder.write_text("manifest.json", text)
+    with pytest.raises(StoreError, match=r"is no manifest of a run: it lacks .*config_hash"):
+        _ = folder.manifest

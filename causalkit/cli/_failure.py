@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -46,6 +47,8 @@ def _said(error: BaseException) -> tuple[int, str, str]:
         context = getattr(error, "ctx", None)
         todo = f"See `{context.command_path} --help`." if context else "See `causalkit --help`."
         return error.exit_code, error.format_message(), todo
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
+        return 1, f"the result cannot be written to stdout: {error.strerror}", "Free space there; what was run is kept."
     where = _saved(error)
     return (
         1,

@@ -53,7 +53,10 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     table = rows.frame(named)
     weights = dataset.weights(table)
     if dataset.period:
-        facts["periods"] = int(table[dataset.period].nunique())
+        times = table[dataset.period]
+        facts["periods"] = int(times.nunique())
+        facts["first"], facts["last"] = str(times.min()), str(times.max())
+        facts["clock"] = times.dtype.kind == "M"
     if treatment:
         exposed = table[treatment].to_numpy(float)
         facts["exposed_share"] = float((weights * exposed).sum() / weights.sum())
@@ -76,7 +79,9 @@ def _render(console: Any, facts: dict[str, Any]) -> None:
 
     console.print(f"{facts['name']}: {facts['rows']:,} rows, {facts['items']:,} items, {facts['users']:,} users")
     if "periods" in facts:
-        console.print(f"{facts['periods']} periods")
+        count = f"{facts['periods']:,} {'times' if facts['clock'] else 'periods'}"
+        weeks = " (time blocks count whole weeks of them)" if facts["clock"] else ""
+        console.print(f"{count}, from {facts['first']} to {facts['last']}{weeks}")
     unit = " × ".join(facts["assignment"])
     console.print(
         f"assignment unit: {unit}" if unit else "assumes independent rows (the schema names no assignment unit)"

@@ -56,8 +56,14 @@ def show(name: str, out: Output) -> None:
     broken = [b for b in registry.broken if name in (b.name, b.distribution)]
     if not mine and not broken:
         known = {known for p in registry.plugins for known in (p.name, p.distribution)}
+        same = [entry for entry in registry.entries if entry.name == name]
+        todo = [
+            f"`causalkit describe {entry.kind} {name}` is about the {entry.kind} of {entry.distribution}."
+            for entry in same
+        ]
         raise PluginError(
-            f"there is no plugin {name!r}{nearest(name, known)}", f"Installed: {', '.join(sorted(known))}."
+            f"there is no plugin {name!r}{'' if same else nearest(name, known)}",
+            " ".join([*todo, f"Installed: {', '.join(sorted(known))}."]),
         )
     reasons = {id(entry): entry.broken for entry in mine}
     shown = {

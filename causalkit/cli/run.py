@@ -67,6 +67,10 @@ def run(
 def _executor(name: str | None, workers: int | None) -> Any:
     if workers is None:
         return name
+    if name == "serial" and workers > 1:
+        raise click.UsageError(
+            f"the executor serial has one worker, not {workers}: leave --executor out, or name another"
+        )
     use = name or ("process" if workers > 1 else "serial")
     return {"use": use, "params": {"workers": workers}} if use != "serial" else use
 

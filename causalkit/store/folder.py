@@ -141,9 +141,27 @@ class RunFolder:
 
     @property
     def manifest(self) -> Mapping[str, Any]:
-        """What the run says of itself."""
+        """What the run says of itself; raises `StoreError` where it can't be read or is no manifest."""
         found: Mapping[str, Any] = self.read_json(MANIFEST)
+        lacking = [k for k, sort in _SAID.items() if not (isinstance(found, dict) and isinstance(found.get(k), sort))]
+        if lacking:
+            raise StoreError(
+                f"{self.path / MANIFEST} is no manifest of a run: it lacks {', '.join(lacking)}",
+                "Run again; what its steps left is still in the folder.",
+            )
         return found
+
+
+_SAID = {
+    "status": str,
+    "name": str,
+    "config_hash": str,
+    "data_fingerprint": str,
+    "seed": int,
+    "versions": dict,
+    "steps": list,
+}
+"""What a manifest holds, of which type."""
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -165,7 +183,14 @@ def run_folders(runs: Path) -> list[RunFolder]:
     """Every run folder under `runs`, oldest first."""
     if not runs.is_dir():
         return []
-    return [RunFolder(p) for p in sorted(runs.iterdir()) if (p / MANIFEST).is_file()]
+    return [RunFolder(p) for p in sorted(runs.iterdir()) if _is_run(p)]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / MANIFEST).is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds NUL
+        return False
 
 
 def find_run(reference: str | Path, runs: Path) -> RunFolder:
@@ -176,12 +201,13 @@ def find_run(reference: str | Path, runs: Path) -> RunFolder:
     StoreError : no such run, or several; says which there are.
     """
     text = str(reference)
-    if (Path(text) / MANIFEST).is_file():
+    if text and _is_run(Path(text)):
         return RunFolder(Path(text))
     folders = run_folders(runs)
     if text == "latest" and folders:
         return folders[-1]
-    found = [f for f in folders if f.path.name.startswith(text) or f.path.name.split("-")[1].startswith(text)]
+    named = [(f, f.path.name, f.path.name.partition("-")[2]) for f in folders]
+    found = [f for f, name, config_hash in named if text and (name.startswith(text) or config_hash.startswith(text))]
     if len(found) == 1:
         return found[0]
     names = ", ".join(f.path.name for f in (found or folders)[-5:]) or "none yet"

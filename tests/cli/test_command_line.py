@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from causalkit import cli
 from causalkit.cli import COMMANDS, _failure, main
 from causalkit.errors import BudgetReached, CausalkitError, ConfigError, Interrupted, Problem
-from tests.command import causalkit, environment
+from tests.command import SCRIPT, causalkit, environment
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "dowhy", "causallearn", "sklearn", "scipy"}
 
@@ -179,6 +180,24 @@ def test_a_plugin_is_shown(capsys):
     assert "aipw" in out
 
 
+def test_a_component_asked_for_as_a_plugin_says_what_to_call(capsys):
+    code, _, err = call(capsys, "plugins", "show", "aipw")
+    assert code == 2
+    assert "`causalkit describe estimator aipw`" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_fault_3_a_full_disk_behind_stdout_is_said():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [SCRIPT, "plugins", "list"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False
+        )
+    assert done.returncode == 1
+    assert "cannot be written to stdout: No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "fault of causalkit" not in done.stderr
+
+
 def test_a_component_is_described(capsys):
     out = call(capsys, "describe", "estimator", "aipw")[1]
     assert "folds" in out
@@ -277,8 +296,6 @@ def test_fault_19_a_plugin_that_prints_does_not_reach_the_result(tmp_path):
 
 
 def test_a_reader_that_goes_away_is_no_failure():
-    from tests.command import SCRIPT
-
     done = subprocess.run(
         ["bash", "-c", f"{SCRIPT} plugins list --json | true; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,

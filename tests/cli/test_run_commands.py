@@ -136,6 +136,15 @@ def test_workers_mean_processes(name, workers, selection):
     assert _executor(name, workers) == selection
 
 
+def test_many_workers_of_the_serial_executor_are_refused(folder, tmp_path, capsys):
+    code, _, err = call(
+        capsys, "run", folder / "shop.yaml", "--executor", "serial", "--workers", 2, "--runs-dir", tmp_path / "none"
+    )
+    assert code == 2
+    assert "serial has one worker, not 2" in err
+    assert not (tmp_path / "none").exists()
+
+
 def test_runs_are_listed_and_shown(folder, capsys):
     rows = json.loads(call(capsys, "runs", "list", "--runs-dir", folder / "runs", "--json")[1])["runs"]
     assert [(row["name"], row["status"]) for row in rows] == [("shop", "done")]

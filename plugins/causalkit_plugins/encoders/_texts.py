@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
-from causalkit.errors import ModelUnavailable
+from causalkit.errors import ModelUnavailable, UsageError
 from causalkit_plugins.encoders._weights import read_json
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Pooling", "TextModel", "encode_distinct", "load_text_model", "normalised"]
+__all__ = ["Pooling", "TextModel", "encode_distinct", "load_text_model", "normalised", "refuse_absent"]
 
 Pooling = Literal["mean", "cls", "last", "max"]
 Floats = npt.NDArray[np.float32]
@@ -99,14 +99,30 @@ def normalised(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.where(size > 0, size, 1), np.float32)
 
 
+def refuse_absent(device: str) -> None:
+    """Raise `UsageError` where torch cannot compute on `device` on this machine."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises depends on its build
+        raise UsageError(
+            f"the device {device!r} cannot be used here: {str(error).splitlines()[0]}",
+            "Use --device cpu, or a machine and a build of torch that have it.",
+        ) from error
+
+
 def load_text_model(folder: Path, max_tokens: int | None, context: Context) -> TextModel:
     """The model in `folder`, for inference in float32.
 
     Raises
     ------
     ModelUnavailable : files that are broken, or that lack weights of the model.
+    UsageError : a device that torch does not have here.
     """
     import torch
+
+    refuse_absent(context.device)
     from safetensors import SafetensorError
     from transformers import AutoModel
 

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._texts import Pooling, encode_distinct, load_text_model, normalised, pooling_of
+from causalkit_plugins.encoders._texts import (
+    Pooling,
+    encode_distinct,
+    load_text_model,
+    normalised,
+    pooling_of,
+    refuse_absent,
+)
 from causalkit_plugins.encoders._weights import find_weights, read_json
 
 __all__ = ["SentenceTransformerEncoder"]
@@ -94,6 +101,7 @@ def _tokeniser_limit(folder: Path) -> int | None:
 def _through_library(folder: Path, context: Context) -> Any:
     from sentence_transformers import SentenceTransformer
 
+    refuse_absent(context.device)
     model = SentenceTransformer(str(folder), device=context.device, local_files_only=True, trust_remote_code=False)
 
     def encode(texts: list[str], context: Context) -> npt.NDArray[np.float32]:

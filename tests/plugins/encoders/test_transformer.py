@@ -11,7 +11,7 @@ from sklearn.base import clone
 from tiny_models import TEXTS, one_by_one
 
 from causalkit.components import Context
-from causalkit.errors import InvalidParameter, ModelUnavailable
+from causalkit.errors import InvalidParameter, ModelUnavailable, UsageError
 
 POOLINGS = ["mean", "cls", "last", "max"]
 
@@ -135,3 +135,9 @@ def test_weights_that_are_broken_or_incomplete_are_refused(bert, tmp_path):
 def test_parameters_are_checked():
     with pytest.raises(InvalidParameter, match="pooling = 'men'"):
         Transformer(pooling="men")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "xpu:99"])
+def test_a_device_that_is_not_here_is_refused_before_weights_are_read(bert, device):
+    with pytest.raises(UsageError, match=f"the device '{device}' cannot be used here"):
+        Transformer(model=str(bert)).fit(["a"]).encode(["a"], context=Context(device=device))
