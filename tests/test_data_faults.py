@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from causalkit.errors import DataError
 from causalkit.preparation import check
 from causalkit.runner import open_run
 from causalkit.types import Column, Dataset, Schema, Table
+from tests.command import Ended, causalkit
 
 COLUMNS = {
     "user": {"role": "user"},
@@ -27,7 +25,6 @@ COLUMNS = {
     "shown": {"role": "treatment"},
     "bought": {"role": "outcome"},
 }
-COMMAND = str(Path(sysconfig.get_path("scripts")) / ("causalkit.exe" if sys.platform == "win32" else "causalkit"))
 
 
 def log(rows=600, seed=0):
@@ -48,10 +45,10 @@ def log(rows=600, seed=0):
     )
 
 
-@dataclass
-class Outcome:
-    code: int
-    stderr: str
+@dataclass(frozen=True)
+class Outcome(Ended):
+    """How `causalkit run` ended, and what it left in its folder."""
+
     folder: Path
 
     @property
@@ -82,10 +79,8 @@ def command(tmp_path, frame, *, until="load", columns=None, suffix=".csv", items
         "rank": "uplift",
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(written | config))
-    done = subprocess.run(
-        [COMMAND, "run", "config.yaml", "--until", until], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    return Outcome(done.returncode, done.stderr, tmp_path)
+    done = causalkit("run", "config.yaml", "--until", until, cwd=tmp_path)
+    return Outcome(**vars(done), folder=tmp_path)
 
 
 def write(frame, path):
@@ -94,11 +89,11 @@ def write(frame, path):
 
 def refused(outcome, *said):
     """Exit code 1, a message that says what and what to do, no traceback, and a run folder that is kept and true."""
-    assert outcome.code == 1, outcome.stderr
+    assert outcome.code == 1, outcome.err
     for part in said:
-        assert part in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert len(outcome.stderr.strip().splitlines()) >= 2
+        assert part in outcome.err
+    assert "Traceback" not in outcome.err
+    assert len(outcome.err.strip().splitlines()) >= 2
     assert outcome.manifest["status"] == "failed"
     assert outcome.manifest["steps"][-1]["status"] == "failed"
     assert (outcome.folder / "config.yaml").is_file()
@@ -115,7 +110,7 @@ def as_dataset(frame, schema=(), items=None):
 def test_a_sound_log_passes_and_ends_well(tmp_path):
     assert check(as_dataset(log())) == ()
     done = command(tmp_path, log(), until="estimate")
-    assert done.code == 0, done.stderr
+    assert done.code == 0, done.err
     effects = done.run.effects.item["effect"]
     assert len(effects) == 3
     assert abs(effects.mean() - 0.2) < 0.15
@@ -167,7 +162,7 @@ def test_fault_30_gaps_in_a_covariate_are_cleaned_when_asked_and_counted(tmp_pat
     frame = log()
     frame.loc[5:9, "activity"] = np.nan
     done = command(tmp_path, frame, until="estimate", clean={"missing": "drop"})
-    assert done.code == 0, done.stderr
+    assert done.code == 0, done.err
     assert done.facts.cleaning == (("dropped rows with gaps: activity", 5),)
 
 
@@ -185,7 +180,7 @@ def test_fault_31_constant_duplicate_and_collinear_covariates_change_nothing(tmp
     more = command(
         tmp_path / "b", extra, until="estimate", columns=dict.fromkeys(("flat", "again", "mixed"), covariate)
     )
-    assert (plain.code, more.code) == (0, 0), more.stderr
+    assert (plain.code, more.code) == (0, 0), more.err
     a, b = plain.run.effects.item, more.run.effects.item
     assert ((a["effect"] - b["effect"]).abs() < 0.2 * a["stderr"]).all()  # the penalty counts columns
     notes = " ".join(more.facts.notes)
@@ -220,7 +215,7 @@ def test_fault_33_a_treatment_in_words_goes_through_the_command(tmp_path):
     frame = log().assign(shown=log()["shown"].map({1: "banner", 0: "list"}).astype("category"))
     refused(command(tmp_path, frame), "'shown' (treatment) must be 0 or 1 and holds '", "'banner'", "treated: VALUE")
     named = command(tmp_path, frame, columns={"shown": {"role": "treatment", "treated": "banner"}})
-    assert named.code == 0, named.stderr
+    assert named.code == 0, named.err
 
 
 def test_fault_34_duplicate_ids_are_refused(tmp_path):
@@ -239,7 +234,7 @@ def test_fault_34_mixed_type_ids_meet_as_strings(tmp_path):
     frame = log().assign(item=log()["item"].str[1:].astype(int))
     items = pd.DataFrame({"item": ["0", "1", "2", "new"], "price": [1.0, 2, 3, 4]})
     done = command(tmp_path, frame, suffix=".parquet", items=items, columns={"price": {"role": "covariate"}})
-    assert done.code == 0, done.stderr
+    assert done.code == 0, done.err
     assert list(done.run.dataset.items.index) == ["0", "1", "2", "new"]
 
 
@@ -275,7 +270,7 @@ def test_fault_40_permuted_columns_give_the_same_answer(tmp_path):
     columns = {"x": {"role": "covariate", "kind": "continuous"}}
     a = command(tmp_path / "a", frame, until="rank", columns=columns)
     b = command(tmp_path / "b", frame[frame.columns[::-1]], until="rank", columns=columns)
-    assert (a.code, b.code) == (0, 0), a.stderr + b.stderr
+    assert (a.code, b.code) == (0, 0), a.err + b.err
     pd.testing.assert_frame_equal(a.run.effects.item, b.run.effects.item)
     pd.testing.assert_frame_equal(a.run.ranking.table, b.run.ranking.table)
     assert a.manifest["data_fingerprint"] == b.manifest["data_fingerprint"]

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from causalkit.reporting.html import render_report
-
-from . import sample
-from .browser import Browser, binary
-from .test_html import PAYLOADS, everywhere
+from tests.reporting import sample
+from tests.reporting.browser import Browser, binary
+from tests.reporting.test_html import PAYLOADS, everywhere
 
 
 @pytest.fixture(scope="module")

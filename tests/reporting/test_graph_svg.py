@@ -6,8 +6,7 @@ import pytest
 
 from causalkit.reporting.graph_svg import MOST_NODES, draw
 from causalkit.types import CausalGraph, Edge, Evidence
-
-from . import sample
+from tests.reporting import sample
 
 
 def drawn(*edges, nodes=("a", "b"), **changes):

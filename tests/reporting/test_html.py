@@ -13,8 +13,7 @@ import pytest
 from causalkit.reporting.html import MOST_BYTES, render_report
 from causalkit.reporting.view import DatasetFacts, LadderRow, ReportView, TextGain
 from causalkit.types import CausalGraph, Edge, Estimand, Evidence, Measurement, StepRecord
-
-from . import sample
+from tests.reporting import sample
 
 SECTIONS = [
     "summary",

@@ -6,8 +6,7 @@ from causalkit.reporting.summary import answer, caveats, units_of, verdict_stand
 from causalkit.reporting.view import DatasetFacts, LadderRow, ReportView, TextGain
 from causalkit.reporting.words import Units
 from causalkit.types import Measurement
-
-from . import sample
+from tests.reporting import sample
 
 
 def weakens(view):

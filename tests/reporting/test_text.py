@@ -2,8 +2,7 @@ from dataclasses import replace
 
 from causalkit.reporting.text import render_text
 from causalkit.reporting.view import ReportView
-
-from . import sample
+from tests.reporting import sample
 
 
 def test_it_says_question_answer_ladder_weaknesses_and_recommendations():
