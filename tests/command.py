@@ -1,4 +1,4 @@
-"""The installed `causalkit` command, run as a user runs it: in a process of its own."""
+"""The `causalkit` command: as a user runs it, in a process of its own, or in this one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from causalkit.cli import main
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "causalkit"
 
@@ -49,3 +53,11 @@ def causalkit(*arguments: str | Path, cwd: Path | None = None, timeout: float = 
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[Any, str, str]:
+    """Exit code, stdout and stderr of a command run in this process."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return stopped.value.code, captured.out, captured.err

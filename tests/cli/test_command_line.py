@@ -11,19 +11,11 @@ import click
 import pytest
 
 from causalkit import cli
-from causalkit.cli import COMMANDS, _failure, main
+from causalkit.cli import COMMANDS, _failure
 from causalkit.errors import BudgetReached, CausalkitError, ConfigError, Interrupted, Problem
-from tests.command import SCRIPT, causalkit, environment
+from tests.command import SCRIPT, call, causalkit, environment
 
 HEAVY = {"torch", "transformers", "sentence_transformers", "dowhy", "causallearn", "sklearn", "scipy"}
-
-
-def call(capsys, *arguments):
-    """Exit code, stdout and stderr of a command run in this process."""
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 def failing(monkeypatch, error):

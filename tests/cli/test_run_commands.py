@@ -15,21 +15,13 @@ import pytest
 
 from causalkit.cli import main
 from causalkit.cli.run import _executor
-from tests.command import SCRIPT, environment
+from tests.command import SCRIPT, call, environment
 
 SHOP = """
 data: {use: simulated, params: {users: 200, items: 12, weeks: 8}}
 split: {by: random}
 estimate: difference-in-means
 """
-
-
-def call(capsys, *arguments):
-    """Exit code, stdout and stderr of a command run in this process."""
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
