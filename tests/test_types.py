@@ -10,11 +10,13 @@ from causalkit.errors import ConfigError, DataError
 from causalkit.types import (
     CausalGraph,
     Column,
+    Dataset,
     Edge,
     EffectFactors,
     Effects,
     Knowledge,
     PairTruth,
+    Ranking,
     Schema,
     SegmentMap,
     Table,
@@ -109,3 +111,26 @@ def test_pair_truth_is_nan_where_unknown() -> None:
     found = truth.at([1, 2], ["x", "y"])
     assert found[0, 0] == 0.5
     assert np.isnan(found).sum() == 3
+
+
+def test_what_a_notebook_shows_is_short_escaped_and_says_something() -> None:
+    items = pd.Index([f"<b>{i}</b>" for i in range(3000)], name="item")
+    table = pd.DataFrame({"effect": 0.01, "lower": 0.0, "upper": 0.02, "status": "estimated"}, index=items)
+    row = {"scope": "overall", "who": "", "score": 1.0, "stderr": 0.1, "level": "item"}
+    ranked = table.reset_index().assign(**row, rank=np.arange(1, 3001))
+    effects, ranking = Effects(table), Ranking(ranked, "uplift", {"refuted": 2, "no-path": 0})
+    names = tuple(f"x{i}" for i in range(60))
+    shown: list[tuple[object, tuple[str, ...]]] = [
+        (effects, ("3,000 items: 3,000 estimated", "see .item")),
+        (ranking, ("by uplift: '<b>0</b>'", "2 left out as refuted", "see .overall")),
+        (CausalGraph(names, tuple(Edge(names[0], n) for n in names[1:])), ("60 nodes, 59 edges: x0 -> x1", "…")),
+        (Dataset(Table(ranked), Schema((Column("item", "item"),)), table), ("3,000 rows, 3,000 items, 0 users",)),
+        (Table(ranked), ("3,000 rows: item, effect",)),
+    ]
+    for value, words in shown:
+        assert len(repr(value)) < 400
+        assert all(word in repr(value) for word in words)
+    for html in (effects._repr_html_(), ranking._repr_html_()):
+        assert "<b>" not in html
+        assert html.count("&lt;b&gt;") >= 10
+        assert html.count("<tr") < 15

@@ -28,6 +28,9 @@ class Table:
 
     data: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return f"Table({len(self.data):,} rows: {', '.join(self.columns)})"
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Column names, in order."""
@@ -165,6 +168,10 @@ class Dataset:
     truth: Truth | None = None
     name: str = "log"
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        size = f"{len(self.interactions):,} rows, {len(self.items):,} items, {len(self.users):,} users"
+        return f"Dataset({self.name}: {size}, {len(self.schema.columns)} columns; see .schema)"
 
     @cached_property
     def item(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -57,6 +58,8 @@ ITEM_COLUMNS: tuple[str, ...] = (
     "status",
     "reason",
 )
+SHOWN = 10
+"""Rows that a notebook shows."""
 SEGMENT_COLUMNS = ("item", "segment", "effect", "stderr", "lower", "upper", "raw", "raw_stderr")
 PAIR_COLUMNS = ("user", "item", "effect", "stderr")
 LADDER_COLUMNS = ("specification", "population", "effect", "stderr", "lower", "upper", "baseline")
@@ -151,6 +154,20 @@ class Effects:
     pooled: Pooled | None = None
     ladder: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LADDER_COLUMNS)))
     assumptions: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        found = self.item["status"].value_counts() if "status" in self.item else pd.Series(dtype=int)
+        counts = ", ".join(f"{n:,} {status}" for status, n in found.items() if status)
+        said = [f"{len(self.item):,} items" + (f": {counts}" if counts else "")]
+        if self.pooled is not None:
+            said.append(f"pooled {self.pooled.effect:.4g} (95 % {self.pooled.lower:.4g} to {self.pooled.upper:.4g})")
+        said += [f"{len(t):,} {name} effects" for name, t in (("segment", self.segment), ("pair", self.pair)) if len(t)]
+        return f"Effects({'; '.join(said)}; see .item)"
+
+    def _repr_html_(self) -> str:
+        columns = [name for name in ("effect", "lower", "upper", "status") if name in self.item]
+        best = self.item.sort_values("effect", ascending=False, kind="stable")[columns].head(SHOWN)
+        return f"<p>{escape(repr(self))}</p>{best.to_html()}"
 
     def matrix(
         self, users: Sequence[Any], items: Sequence[Any]

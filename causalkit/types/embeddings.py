@@ -19,6 +19,9 @@ class EmbeddingTable:
     vectors: npt.NDArray[np.float32]
     encoder: str
 
+    def __repr__(self) -> str:
+        return f"EmbeddingTable({len(self.ids):,} × {self.vectors.shape[1]} by {self.encoder})"
+
     def at(self, ids: pd.Index) -> npt.NDArray[np.float32]:
         """Vectors of `ids`, float32 `[len(ids), d]`; rows of NaN for ids without one."""
         place = self.ids.get_indexer(ids)

@@ -39,6 +39,10 @@ class Explanation:
 
     receipts: tuple[Receipt, ...]
 
+    def __repr__(self) -> str:
+        first = f": {self.receipts[0].text}" if self.receipts else ""
+        return f"Explanation({len(self.receipts):,} receipts{first}{' …' if len(self.receipts) > 1 else ''})"
+
     def __iter__(self) -> Iterator[Receipt]:
         return iter(self.receipts)
 

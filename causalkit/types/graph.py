@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["CausalGraph", "Edge", "Evidence", "Mark", "Separation"]
 
 Mark = Literal["->", "--", "<->", "o->", "o-o"]
+SHOWN = 12
+"""Edges that `repr` shows, the surest first."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ class CausalGraph:
             if not 0 <= edge.confidence <= 1:
                 raise DataError(f"edge {edge} has confidence {edge.confidence}, outside [0, 1]")
             seen.add(pair)
+
+    def __repr__(self) -> str:
+        surest = sorted(self.edges, key=lambda edge: -edge.confidence)[:SHOWN]
+        told = ", ".join(str(edge) for edge in surest)
+        rest = " …" if len(self.edges) > SHOWN else ""
+        return f"CausalGraph({len(self.nodes)} nodes, {len(self.edges)} edges{': ' if told else ''}{told}{rest})"
 
     def __iter__(self) -> Iterator[Edge]:
         return iter(self.edges)

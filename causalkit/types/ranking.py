@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,17 @@ class Ranking:
     table: pd.DataFrame
     ranker: str
     excluded: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        lists = self.table.groupby("scope", sort=False)["who"].nunique()
+        users = "".join(f", {n:,} {scope} lists" for scope, n in lists.items() if scope != "overall")
+        first = ", ".join(repr(str(item)) for item in self.overall["item"][:3])
+        out = "".join(f", {n:,} left out as {status}" for status, n in self.excluded.items() if n)
+        return f"Ranking(by {self.ranker}: {first or 'nothing'} …{users}{out}; see .overall)"
+
+    def _repr_html_(self) -> str:
+        columns = ["rank", "item", "effect", "lower", "upper", "level", "status"]
+        return f"<p>{escape(repr(self))}</p>{self.overall[columns].head(10).to_html(index=False)}"
 
     def of(self, scope: str = "overall", who: Any = "") -> pd.DataFrame:
         """The list of one segment or user, or the overall one, best first."""

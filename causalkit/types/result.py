@@ -122,3 +122,7 @@ class RunResult:
     seed: int
     steps: tuple[StepRecord, ...]
     measurements: tuple[Measurement, ...] = ()
+
+    def __repr__(self) -> str:
+        steps = ", ".join(f"{s.step} {s.status}" for s in self.steps)
+        return f"RunResult({self.config.get('name', '')} {self.config_hash}, seed {self.seed}; {steps})"

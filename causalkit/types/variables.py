@@ -36,6 +36,9 @@ class Variables:
     outcome: str = ""
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Variables({len(self.table):,} units: {', '.join(self.names)})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Column names, in order."""
