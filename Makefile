@@ -10,6 +10,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 demo: $(VENV)/.demo
 	$(BIN)/causalkit run quickstart
+	@echo 'The command is $(BIN)/causalkit; after `. $(BIN)/activate` it is causalkit.'
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
