@@ -14,7 +14,7 @@ from causalkit.types import Dataset, Estimand, Pooled
 from ._batched import Floats, Ints, batches, design, predicted, ridge, standardised
 from ._contrast import UnitSums, contrast, summed
 from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
-from ._shrinkage import ArmPrior, ArmSums, chosen_prior
+from ._shrinkage import ArmPrior, ArmSums, Priors
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,9 @@ def user_levels(rows: LevelledRows, deviation: Floats) -> Floats:
     n = np.bincount(rows.user_or_0, rows.w, rows.users)
     r = np.bincount(rows.user_or_0, precision * deviation, rows.users)
     empty = np.zeros_like(n)
-    prior = chosen_prior(ArmSums(n, r, empty, empty), None, joint=False)
-    mean = prior.posterior(ArmSums(n, r, empty, empty))[0]
+    q = np.bincount(rows.user_or_0, rows.w * (deviation / rows.noise) ** 2, rows.users)
+    cells = ArmSums(n, r, empty, empty, q)
+    mean = Priors.of(cells, None, joint=False).posterior(cells)[0]
     noise = np.bincount(rows.user_or_0, rows.w * rows.noise, rows.users) / np.maximum(n, 1e-300)
     return mean * noise
 
@@ -169,13 +170,12 @@ class Cells:
         count = int(rows.item.max(initial=0)) + 1
         keys, place = np.unique(who * count + rows.item, return_inverse=True)
         exposed = rows.t == 1
-        scaled = rows.w * self.deviation / rows.noise
-        sums = summed(
-            place, np.stack([rows.w * exposed, scaled * exposed, rows.w * ~exposed, scaled * ~exposed], 1), len(keys)
-        )
-        cells = ArmSums(*sums.T)
-        prior = chosen_prior(cells, k, joint=self.joint)
-        mean1, mean0, var1, var0, cov = prior.posterior(cells)
+        each = self.deviation / rows.noise
+        parts = [rows.w * arm * part for part in (1.0, each, each**2) for arm in (exposed, ~exposed)]
+        n1, n0, r1, r0, q1, q0 = summed(place, np.stack(parts, 1), len(keys)).T
+        cells = ArmSums(n1, r1, n0, r0, q1, q0)
+        priors = Priors.of(cells, k, joint=self.joint)
+        mean1, mean0, var1, var0, cov = priors.posterior(cells)
         noise1, noise0 = self._noise_of(keys % count, count)
         self.deviation = self.deviation - np.where(exposed, (mean1 * noise1)[place], (mean0 * noise0)[place])
         variance = var1 * noise1**2 + var0 * noise0**2 - 2 * cov * noise1 * noise0
@@ -186,7 +186,7 @@ class Cells:
             "variance": np.maximum(variance, 0),
             **dict(zip(("n1", "n0"), (cells.n1, cells.n0), strict=True)),
         }
-        return pd.DataFrame(table), prior
+        return pd.DataFrame(table), priors.likeliest
 
     def _noise_of(self, item: Ints, count: int) -> tuple[Floats, Floats]:
         """The noise of each cell's item by arm; an arm without rows has the other's."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from causalkit_plugins.estimators._shrinkage import ArmPrior, ArmSums, chosen_prior, shrunken
+from causalkit_plugins.estimators._shrinkage import ArmPrior, ArmSums, Priors, shrunken
 from causalkit_plugins.estimators.aipw import AIPW
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
@@ -65,10 +65,10 @@ def test_a_base_rate_is_not_read_as_an_effect():
     base = 0.5 * rng.normal(size=n)
     n1, n0 = rng.integers(0, 8, n).astype(float), rng.integers(0, 8, n).astype(float)
     r1, r0 = (n * base + np.sqrt(n) * rng.normal(size=len(n)) for n in (n1, n0))
-    cells = ArmSums(n1, r1, n0, r0)
-    joint, apart = chosen_prior(cells, None, joint=True), chosen_prior(cells, None, joint=False)
+    cells = ArmSums(n1, r1 / np.sqrt(1.25), n0, r0 / np.sqrt(1.25))
+    joint, apart = Priors.of(cells, None, joint=True), Priors.of(cells, None, joint=False)
     effects = [np.subtract(*prior.posterior(cells)[:2]) for prior in (joint, apart)]
-    assert joint.base == pytest.approx(4, rel=0.8)
+    assert joint.likeliest.base == pytest.approx(4, rel=0.8)
     assert np.sqrt((effects[0] ** 2).mean()) < 0.15
     assert np.sqrt((effects[1] ** 2).mean()) > 0.3
 
@@ -88,9 +88,47 @@ def test_the_chosen_strength_finds_the_planted_spread():
     base, effect = np.sqrt(1 / 20) * rng.normal(size=n), np.sqrt(1 / 8) * rng.normal(size=n)
     r1 = n1 * (base + effect) + np.sqrt(n1) * rng.normal(size=n)
     r0 = n0 * base + np.sqrt(n0) * rng.normal(size=n)
-    prior = chosen_prior(ArmSums(n1, r1, n0, r0), None, joint=True)
+    cells = ArmSums(n1, r1 / np.sqrt(1 + 1 / 20 + 1 / 8), n0, r0 / np.sqrt(1 + 1 / 20))
+    prior = Priors.of(cells, None, joint=True).likeliest
     assert 5 < prior.k < 13
     assert 10 < prior.base < 40
+
+
+@pytest.mark.parametrize(("rows", "strength"), [(2, 8), (2, 30), (10, 30)])
+def test_the_spread_is_not_halved_where_cells_have_few_rows(rows, strength):
+    """Residuals come over their whole standard deviation, of which the spread is a part."""
+    rng = np.random.default_rng(rows)
+    n = 60_000
+    n1, n0 = (rng.integers(1, 2 * rows, n).astype(float) for _ in range(2))
+    effect = np.sqrt(1 / strength) * rng.normal(size=n)
+    r1 = (n1 * effect + np.sqrt(n1) * rng.normal(size=n)) / np.sqrt(1 + 1 / strength)
+    found = Priors.of(ArmSums(n1, r1, n0, np.sqrt(n0) * rng.normal(size=n)), None, joint=True)
+    spread = found.weight @ [1 / prior.k for prior in found.priors]
+    assert 1 / spread == pytest.approx(strength, rel=0.4)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.1])
+def test_intervals_of_pairs_cover_planted_effects(spread):
+    covered = []
+    for seed in range(3):
+        world = personal_world(seed, users=200, pair_spread=spread)
+        effect, stderr, _ = matrix(world, TLearnerEB(of=AIPW()))
+        covered.append((np.abs(effect - world.pair) < 1.96 * stderr).mean())
+    assert np.mean(covered) >= 0.86
+
+
+def test_busy_cells_that_vary_more_are_not_read_as_effects():
+    """Who is seen often also buys often, and so varies more."""
+    rng = np.random.default_rng(0)
+    n = 30_000
+    n1 = rng.integers(1, 5, n).astype(float)
+    item = np.repeat(np.arange(n), n1.astype(int))
+    each = rng.normal(size=len(item)) * np.sqrt(0.7 + 0.15 * n1[item])
+    r1, q1 = (np.bincount(item, x) for x in (each, each**2))
+    none = np.zeros(n)
+    told, untold = (Priors.of(ArmSums(n1, r1, none, none, q, none), None, joint=False) for q in (q1, None))
+    assert min(prior.k for prior in told.priors) > 60
+    assert untold.likeliest.k < 30
 
 
 def test_shrunken_effects_have_less_error_than_raw_ones():
