@@ -34,7 +34,7 @@ def tests(view: ReportView, units: Units, sort: str) -> RowChart | None:
         lines.append(
             Line("The estimate itself", pooled.effect, pooled.lower, pooled.upper, cells, "", "diamond", "mark main")
         )
-    lines += [_test_line(v, units, sort) for v in verdicts]
+    lines += [_test_line(v, units) for v in verdicts]
     legend = [("dot", "mark calm", "as expected where there is no effect"), ("square", "mark amiss", "reads something")]
     return row_chart(
         f"What each reads {units.words}; 0 is expected",
@@ -46,7 +46,7 @@ def tests(view: ReportView, units: Units, sort: str) -> RowChart | None:
     )
 
 
-def _test_line(verdict: Verdicts, units: Units, sort: str) -> Line:
+def _test_line(verdict: Verdicts, units: Units) -> Line:
     share = verdict.rejected / verdict.tested if verdict.tested else math.nan
     rejected = f"{percent(share, 1)} of {count(verdict.tested)}" if verdict.tested else "–"
     cells = (

@@ -103,7 +103,7 @@ def forest(view: ReportView, units: Units, *, top: int = 16, bottom: int = 4, pr
         factor=100,
         reference=pooled.effect if pooled else math.nan,
         legend=tuple(legend),
-        limits=_forest_limits(shown, lines),
+        limits=_forest_limits(lines),
     )
 
 
@@ -129,7 +129,7 @@ def _forest_lines(view: ReportView, units: Units, rows: pd.DataFrame) -> list[Li
     return lines
 
 
-def _forest_limits(shown: pd.DataFrame, lines: Sequence[Line]) -> tuple[float, float]:
+def _forest_limits(lines: Sequence[Line]) -> tuple[float, float]:
     """Wide enough for every estimate shown; an interval far beyond them all ends in an arrow."""
     points = [line.value for line in lines if math.isfinite(line.value)]
     reach = [v for line in lines for v in (line.lower, line.upper) if math.isfinite(v)]

@@ -114,6 +114,15 @@ def test_a_report_can_be_written_from_what_a_run_has(folder, tmp_path, capsys):
     assert Path(out.strip()).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_a_report_can_be_read_in_the_terminal(folder, capsys):
+    code, out, _ = call(capsys, "report", "--text", "--runs-dir", folder / "runs")
+    assert code == 0
+    assert "Naive to adjusted, per 100 users" in out
+    assert "Top recommendations" in out
+    told = json.loads(call(capsys, "report", "--text", "--json", "--runs-dir", folder / "runs")[1])
+    assert told["text"].split() == out.split()
+
+
 @pytest.mark.parametrize(
     ("name", "workers", "selection"),
     [

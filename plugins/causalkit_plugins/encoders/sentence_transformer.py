@@ -55,7 +55,7 @@ class SentenceTransformerEncoder:
         if getattr(self, "_loaded_for", None) != key:
             folder = find_weights(self.model)
             plan = _plain_plan(folder)
-            self._loaded = _direct(folder, plan, context) if plan else _through_library(folder, context)
+            self._loaded = _direct(plan, context) if plan else _through_library(folder, context)
             self._loaded_for = key
         return encode_distinct(lambda texts: self._loaded(texts, context), inputs)
 
@@ -82,7 +82,7 @@ def _multimodal(settings: dict[str, Any]) -> bool:
     return settings.get("transformer_task", "feature-extraction") != "feature-extraction"
 
 
-def _direct(folder: Path, plan: tuple[Path, Pooling, bool, int | None], context: Context) -> Any:
+def _direct(plan: tuple[Path, Pooling, bool, int | None], context: Context) -> Any:
     place, pooling, to_normalise, limit = plan
     model = load_text_model(place, limit or _tokeniser_limit(place), context)
 

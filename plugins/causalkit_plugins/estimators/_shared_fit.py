@@ -95,7 +95,7 @@ def gradient(solved: Solved, widths: Sequence[int]) -> Floats:
     return np.array(slope + [float(part.sum()) for part in np.split(each, ends[:-1])][: len(widths)])
 
 
-def held_out(y: Floats, solved: Solved) -> Floats:
+def held_out(solved: Solved) -> Floats:
     """Log density of each y given all others, `[n]`: leave-one-out in closed form, the mean refitted.
 
     y_i - (P y)_i / P_ii with variance 1 / P_ii (Rasmussen & Williams 2006, eqs 5.10-5.12).

@@ -117,7 +117,7 @@ class AIPW:
             clip_share = np.bincount(rows.item, w * clipped, items) / np.bincount(rows.item, w, items)
         few = (count.treated < self.min_units) | (count.control < self.min_units)
         effect[few] = np.nan
-        reason = self._reasons(count, few, clip_share, effect, stderr, rows.unit_name)
+        reason = self._reasons(count, few, clip_share, stderr, rows.unit_name)
         table = item_table(
             dataset.items.index,
             raw=effect,
@@ -132,9 +132,7 @@ class AIPW:
         pooled = _pooled(rows, score, mass, effect, baseline)
         return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self.clip))
 
-    def _reasons(
-        self, count: _Arms, few: np.ndarray, clip_share: Floats, effect: Floats, stderr: Floats, unit: str
-    ) -> np.ndarray:
+    def _reasons(self, count: _Arms, few: np.ndarray, clip_share: Floats, stderr: Floats, unit: str) -> np.ndarray:
         reason = plain_reason(count.treated, count.control, unit)
         for k in np.flatnonzero(few & (reason == "")):
             reason[k] = f"{count.treated[k]} exposed and {count.control[k]} unexposed {unit}s; needs {self.min_units}"

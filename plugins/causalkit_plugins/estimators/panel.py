@@ -80,9 +80,7 @@ class Panel:
         words = _Words(dataset)
         effects = Effects(_item_table(cells, found, self.min_units, words))
         effects = replace(effects, pooled=_pooled(cells, found, effects.item, estimand, words))
-        made = (
-            _arms(dataset, estimand, cells, words) if estimand.arms else _ladder(estimand, cells, found, effects, words)
-        )
+        made = _arms(estimand, cells, words) if estimand.arms else _ladder(estimand, cells, found, effects, words)
         self.effects_ = replace(effects, ladder=made, assumptions=_assumptions(cells, estimand, words))
         return self
 
@@ -187,7 +185,7 @@ def _ladder(estimand: Estimand, cells: Cells, found: PanelFit, effects: Effects,
     return pooled.ladder(rows, estimand.population, df)
 
 
-def _arms(dataset: Dataset, estimand: Estimand, cells: Cells, words: _Words) -> pd.DataFrame:
+def _arms(estimand: Estimand, cells: Cells, words: _Words) -> pd.DataFrame:
     column = cells.extra[..., 0]
     if column.min(initial=0.0) < 0 or column.max(initial=0.0) > 1 + 1e-9:
         raise DataError(

@@ -187,7 +187,7 @@ def _choose(
         y, v = raw / unit, (noise / unit) ** 2
         for structure in sources.structures(len(raw)):
             solved = model.fit(y, v, [sources.blocks[name][place] for name in structure])
-            score = float((model.held_out(y, solved) - np.log(unit)).sum())
+            score = float((model.held_out(solved) - np.log(unit)).sum())
             tried.append(_Chosen(solved, structure, is_relative, y, v, unit, score))
     cost = [one.score - _MARGIN * len(one.structure) for one in tried]
     best = int(np.argmax(cost))
