@@ -36,12 +36,15 @@ def planted_panel(
     cold: int = 0,
     arms: tuple[float, float] | None = None,
     segmented: bool = False,
+    multiple: tuple[float, ...] = (0.5, 1.0, 1.5),
+    response: tuple[float, ...] | None = None,
 ) -> Planted:
     """Rates rise by `relative` on average where exposed.
 
     `season` moves rates and exposure together and is logged; `hidden` likewise, slowly, and is not;
     `text` is the part of the effects' variance that the items' vectors tell; the last `cold` items are
     never exposed; `arms` plants absolute effects of exposure and of a display that often comes with it.
+    `multiple` is how often each segment has the outcome, `response` times the effect (as `multiple` where absent).
     """
     rng = np.random.default_rng(seed)
     level = np.exp(rng.normal(-3.2, 0.5, items))
@@ -56,24 +59,25 @@ def planted_panel(
     mailed[items - cold :] = False
     shown = (rng.random((items, weeks)) < 0.2 + 0.3 * mailed) if arms else np.zeros_like(mailed)
     rate = level[:, None] * (1 + season * wave + hidden * slow + noise * rng.normal(size=(items, weeks)))
-    rate = rate + effect[:, None] * mailed
+    caused = effect[:, None] * mailed
     if arms:
-        rate = level[:, None] * (1 + season * wave) + arms[0] * mailed + arms[1] * shown
-    dataset = _dataset(rng, rate, mailed, shown, wave, households, segmented)
+        rate, caused = level[:, None] * (1 + season * wave), arms[0] * mailed + arms[1] * shown
+    parts = tuple(zip(multiple, response or multiple, strict=True)) if segmented else ((1.0, 1.0),)
+    dataset = _dataset(rng, (rate, caused), mailed, shown, wave, households, parts)
     adjustment = ("wave",) if season else ()
     estimand = Estimand("exposed", "bought", "att", ("item", "week"), adjustment=adjustment)
     return Planted(dataset, estimand, pd.Series(effect, dataset.items.index), vectors)
 
 
-def _dataset(rng, rate, mailed, shown, wave, households, segmented) -> Dataset:
+def _dataset(rng, rates, mailed, shown, wave, households, segments) -> Dataset:
+    rate, caused = rates
     items = len(rate)
     ids = pd.Index([f"i{k:03d}" for k in range(items)], name="item")
-    multiple = (0.5, 1.0, 1.5) if segmented else (1.0,)
     parts = []
     i, t = np.indices(rate.shape).reshape(2, -1)
-    for s, times in enumerate(multiple):
-        count = households // len(multiple)
-        bought = rng.binomial(count, np.clip(rate * times, 1e-5, 0.95)).ravel()
+    for s, (times, response) in enumerate(segments):
+        count = households // len(segments)
+        bought = rng.binomial(count, np.clip(rate * times + caused * response, 1e-5, 0.95)).ravel()
         for outcome, weight in ((1, bought), (0, count - bought)):
             columns = {"week": t, "exposed": mailed.ravel(), "display": shown.ravel(), "wave": wave.ravel()}
             part = pd.DataFrame(columns | {"bought": outcome, "households": weight}).astype(
@@ -92,7 +96,7 @@ def _dataset(rng, rate, mailed, shown, wave, households, segmented) -> Dataset:
         Column("wave", "covariate", description="the season"),
         Column("kind", "group", "categorical"),
     ]
-    if segmented:
+    if len(segments) > 1:
         columns.append(Column("segment", "segment", "categorical"))
     table = pd.DataFrame({"kind": [f"k{k % 3}" for k in range(items)]}, index=ids)
     rows = pd.concat(parts, ignore_index=True)

@@ -19,15 +19,18 @@ from ._effects import codes_of, needed_columns, sound_rows
 Floats = npt.NDArray[np.float64]
 _FLOOR = 0.25
 """Events an item without any is credited with, so that its level is above zero."""
+_FEWEST_ITEMS = 10
+"""Items from which it can be told whether segments respond in proportion."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Weight, summed outcome and exposed weight `[I, S]`, the segments, and the outcome's sort."""
+    """Weight, summed outcome, and both of exposed rows alone `[I, S]`; the segments, and the outcome's sort."""
 
     weight: Floats
     total: Floats
     exposed: Floats
+    exposed_total: Floats
     segments: pd.Index[Any]
     is_rate: bool
 
@@ -58,7 +61,7 @@ class _Sums:
 
     def init(self, broadcast: State) -> State:
         size = len(self.items) * max(len(self.segments), 1)
-        return State({"sums": np.zeros((3, size)), "low": np.zeros(1)})
+        return State({"sums": np.zeros((4, size)), "low": np.zeros(1)})
 
     def update(self, state: State, part: pd.DataFrame) -> State:
         rows = sound_rows(part, self.dataset, self.estimand)
@@ -69,7 +72,8 @@ class _Sums:
             place, known = place * len(self.segments) + segment, known & (segment >= 0)
         weight = self.dataset.weights(rows) * known
         y = rows[self.estimand.outcome].to_numpy(np.float64)
-        columns = (weight, weight * y, weight * rows[self.estimand.treatment].to_numpy(np.float64))
+        exposed = weight * rows[self.estimand.treatment].to_numpy(np.float64)
+        columns = (weight, weight * y, exposed, exposed * y)
         size = state.arrays["sums"].shape[1]
         at = np.where(known, place, 0)
         added = np.stack([np.bincount(at, column, size) for column in columns])
@@ -80,8 +84,8 @@ class _Sums:
         return add_states(a, b)
 
     def finalize(self, state: State) -> Counts:
-        sums = state.arrays["sums"].reshape(3, len(self.items), -1)
-        return Counts(sums[0], sums[1], sums[2], self.segments, bool(state.arrays["low"][0] >= 0))
+        sums = state.arrays["sums"].reshape(4, len(self.items), -1)
+        return Counts(*sums, self.segments, bool(state.arrays["low"][0] >= 0))
 
 
 def count(dataset: Dataset, estimand: Estimand, by_segment: bool, context: Context) -> Counts:
@@ -112,11 +116,59 @@ def segment_levels(counts: Counts, strength: float) -> Floats:
     return np.asarray((counts.total + strength) / (counts.weight + strength / centre))
 
 
-def proportional(item: pd.DataFrame, counts: Counts, strength: float, df: float) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Responses:
+    """Each segment's relative response to exposure over its items' `[S]`, their errors, and the spread between them.
+
+    All 1 where segments respond in proportion to how often they have the outcome. `spread` is NaN where
+    that cannot be told.
+    """
+
+    ratio: Floats
+    stderr: Floats
+    spread: float
+
+    @property
+    def bias(self) -> Floats:
+        """How far each segment's response is from proportion, beyond its error; 0 where that cannot be told."""
+        beyond = np.sqrt(np.maximum((self.ratio - 1) ** 2 - self.stderr**2, 0))
+        return np.where(np.isfinite(beyond) & (self.spread > 0), beyond, 0.0)
+
+
+def responses(counts: Counts) -> Responses:
+    """Crude contrasts within item and segment, summed over items, over what the items' own ratios imply.
+
+    What moves an item's outcome for all segments alike (its season) moves both sides. Errors are
+    clustered by item; the spread is that of DerSimonian & Laird (1986), Controlled Clinical Trials 7.
+    """
+    n1, n0 = counts.exposed, counts.weight - counts.exposed
+    with np.errstate(invalid="ignore", divide="ignore"):
+        usual = n1 * (counts.total - counts.exposed_total) / n0
+    use = (np.isfinite(usual) & (n1 > 0)).all(1) & (np.nan_to_num(usual).sum(1) > 0)
+    usual, seen = usual[use], counts.exposed_total[use]
+    segments = usual.shape[1]
+    unknown = Responses(np.ones(segments), np.full(segments, np.nan), np.nan)
+    if len(usual) < _FEWEST_ITEMS or segments < 2:
+        return unknown
+    implied = usual * (seen.sum(1) / usual.sum(1) - 1)[:, None]
+    size = implied.sum(0)
+    if not (size > 0).all():
+        return unknown
+    ratio = (seen - usual).sum(0) / size
+    left = seen - usual - ratio * implied
+    stderr = np.sqrt((left**2).sum(0) * len(usual) / (len(usual) - 1)) / size
+    weight = 1 / np.maximum(stderr, 1e-12) ** 2
+    mean = weight @ ratio / weight.sum()
+    excess = weight @ (ratio - mean) ** 2 - (segments - 1)
+    spread = np.sqrt(max(excess / (weight.sum() - (weight**2).sum() / weight.sum()), 0.0))
+    return Responses(ratio, stderr, float(spread))
+
+
+def proportional(item: pd.DataFrame, counts: Counts, strength: float, df: float, bias: Floats) -> pd.DataFrame:
     """Effects per item and segment: the item's, in proportion to how often each segment has the outcome.
 
     Their mean over the item's rows is the item's effect. Errors by the delta method: the item's own,
-    and that of the segment's level.
+    that of the segment's level, and how far (`bias` `[S]`) its response is from proportion.
     """
     level = segment_levels(counts, strength)
     share = counts.weight + 1e-9 * counts.weight.sum(0)
@@ -124,7 +176,8 @@ def proportional(item: pd.DataFrame, counts: Counts, strength: float, df: float)
     times = level / (share * level).sum(1, keepdims=True)
     effect = item["effect"].to_numpy(float)[:, None] * times
     noise = effect / np.sqrt(counts.total + strength)
-    stderr = np.sqrt((times * item["stderr"].to_numpy(float)[:, None]) ** 2 + noise**2)
+    uneven = effect * bias
+    stderr = np.sqrt((times * item["stderr"].to_numpy(float)[:, None]) ** 2 + noise**2 + uneven**2)
     lower, upper = t_interval(effect, stderr, df)
     size = len(counts.segments)
     columns = {"effect": effect, "stderr": stderr, "lower": lower, "upper": upper}

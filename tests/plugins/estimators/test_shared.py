@@ -203,3 +203,18 @@ def test_moderated_variance_recovers_a_common_scale():
     smooth = moderated_variance(seen, df, model_variance)
     assert np.abs(np.log(smooth / true)).mean() < 0.3 * np.abs(np.log(seen / true)).mean()
     np.testing.assert_array_equal(moderated_variance(seen[:3], df[:3], model_variance[:3]), seen[:3])
+
+
+@pytest.mark.parametrize(("times", "said"), [((0.5, 1.0, 1.5), "no departure"), ((1.0, 1.0, 1.0), "they do not")])
+def test_segments_cover_and_say_where_responses_are_not_in_proportion(times, said):
+    """Segments have the outcome .5, 1 and 1.5 times as often; effects follow that, or are alike for all."""
+    covered, notes = [], []
+    for seed in range(3):
+        world = planted_panel(seed, items=80, segmented=True, multiple=(0.5, 1.0, 1.5), response=times)
+        effects = _shared(world).effects_
+        ratio = pd.Series(times, SEGMENTS).reindex(effects.segment["segment"]).to_numpy()
+        true = world.effect.reindex(effects.segment["item"]).to_numpy() * ratio
+        covered.append(((effects.segment["lower"] < true) & (true < effects.segment["upper"])).mean())
+        notes.append(effects.assumptions[-1])
+    assert 0.88 < np.mean(covered) < 0.99
+    assert sum(said in note for note in notes) >= 2
