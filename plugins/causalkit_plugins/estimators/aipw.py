@@ -28,6 +28,8 @@ from ._batched import (
 )
 from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
 
+_MOST_ROWS = 50_000_000
+
 
 @component
 class AIPW:
@@ -164,7 +166,7 @@ class _Rows:
         columns = needed_columns(dataset, estimand, *unit_names, *adjust)
         rows = sound_rows(dataset.interactions.frame(columns), dataset, estimand)
         item = codes_of(rows[dataset.item], dataset.items.index)
-        rows, item = rows[item >= 0], item[item >= 0]
+        rows, item, weight = _each(rows[item >= 0], item[item >= 0], dataset)
         if not len(rows):
             raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
         if dataset.schema.assignment:
@@ -179,13 +181,30 @@ class _Rows:
             group,
             owner,
             unit,
-            dataset.weights(rows),
+            weight,
             rows[estimand.treatment].to_numpy(float),
             rows[estimand.outcome].to_numpy(float),
             design(dataset, rows, adjust),
             np.bincount(owner, minlength=len(dataset.items)).astype(float),
             " × ".join(unit_names) or ("item" if dataset.schema.assignment else "row"),
         )
+
+
+def _each(rows: pd.DataFrame, item: Ints, dataset: Dataset) -> tuple[pd.DataFrame, Ints, Floats]:
+    """Rows, items and weights, a row of weight n being n rows where rows are independent.
+
+    Weights that are no whole numbers stay weights of a row each.
+    """
+    weight = dataset.weights(rows)
+    if dataset.weight is None or dataset.schema.assignment or not np.array_equal(weight, np.rint(weight)):
+        return rows, item, weight
+    if weight.sum() > _MOST_ROWS:
+        raise DataError(
+            f"weights stand for {int(weight.sum())} independent rows; aipw holds {_MOST_ROWS} at most in memory",
+            "Declare the assignment unit in the schema, or use difference-in-means or panel.",
+        )
+    times = weight.astype(np.int64)
+    return rows.iloc[np.repeat(np.arange(len(rows)), times)], np.repeat(item, times), np.ones(int(weight.sum()))
 
 
 @dataclass(frozen=True)
@@ -222,23 +241,28 @@ def _clustered_stderr(rows: _Rows, score: Floats, items: int) -> Floats:
 
 
 def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: Floats) -> Pooled | None:
-    """The average over estimated items, weighted by how many rows each speaks for."""
+    """The average over estimated items, weighted by how many rows each speaks for.
+
+    Scores of an item sum to 0, so what clustering by item adds is the spread of effects around their mean.
+    """
     known = np.isfinite(effect)
     if not known.any():
         return None
     weight = np.where(known, mass, 0) / mass[known].sum()
     part = np.where(known[rows.item], np.nan_to_num(score) * weight[rows.item], 0)
     by_group = np.bincount(rows.group, part)
-    sums = [np.bincount(code, part) for code in (rows.item, rows.unit)]
-    cell = float((by_group**2).sum())
-    both = [float((s**2).sum()) for s in sums]
-    variance = max(sum(both) - cell, *both)
-    how = f"average over {int(known.sum())} items by rows; errors clustered by item and assignment unit"
+    count, theta = int(known.sum()), float(weight @ np.where(known, effect, 0))
+    between = float((weight[known] ** 2 @ (effect[known] - theta) ** 2) * count / max(count - 1, 1))
+    by_unit = np.bincount(rows.unit, part)
+    units = int((by_unit != 0).sum())
+    cell, unit = float((by_group**2).sum()), float((by_unit**2).sum()) * units / max(units - 1, 1)
+    variance = max(between + unit - cell, between, unit)
+    how = f"average over {count} items by rows; errors clustered by item and assignment unit"
     return pooled_of(
-        float(weight @ np.where(known, effect, 0)),
+        theta,
         variance**0.5,
         baseline=float(weight @ np.where(known, baseline, 0)),
-        items=int(known.sum()),
+        items=count,
         units=len(rows.owner),
         how=how,
     )

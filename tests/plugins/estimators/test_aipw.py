@@ -11,7 +11,7 @@ from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 
 from causalkit.components import Context
 from causalkit.errors import DataError
-from causalkit.types import Table
+from causalkit.types import Column, Table
 from tests.worlds import chain_world, personal_world
 
 
@@ -47,8 +47,6 @@ def test_frequency_weights_equal_repeated_rows():
     rows = world.dataset.interactions.data
     schema = world.dataset.schema
     doubled = replace(world.dataset, interactions=Table(pd.concat([rows, rows], ignore_index=True)))
-    from causalkit.types import Column
-
     weighted = replace(
         world.dataset, interactions=Table(rows.assign(w=2)), schema=schema.with_columns([Column("w", "weight")])
     )
@@ -56,6 +54,27 @@ def test_frequency_weights_equal_repeated_rows():
     b = AIPW().fit(weighted, world.estimand).effects_.item
     np.testing.assert_allclose(a["effect"], b["effect"], rtol=1e-6)
     np.testing.assert_allclose(a["stderr"], b["stderr"], rtol=1e-6)
+
+
+def test_a_row_of_weight_n_is_n_independent_rows_where_no_unit_is_declared():
+    world = personal_world(1, users=60, items=4)
+    rows, schema = world.dataset.interactions.data, replace(world.dataset.schema, assignment=())
+    times = np.random.default_rng(0).integers(1, 4, len(rows))
+    expanded = Table(rows.loc[rows.index.repeat(times)].reset_index(drop=True))
+    weighted = schema.with_columns([Column("w", "weight")])
+    a = AIPW().fit(replace(world.dataset, interactions=expanded, schema=schema), world.estimand).effects_
+    counted = replace(world.dataset, interactions=Table(rows.assign(w=times)), schema=weighted)
+    b = AIPW().fit(counted, world.estimand).effects_
+    pd.testing.assert_frame_equal(a.item, b.item, rtol=1e-10)
+    assert b.pooled.stderr == pytest.approx(a.pooled.stderr, rel=1e-10)
+
+
+def test_the_pooled_error_carries_the_spread_between_items():
+    """With items' own effects far apart, the mean of those at hand is a rough guide to their like."""
+    alike, apart = (personal_world(0, users=150, spread=spread) for spread in (0.0, 0.1))
+    error = [AIPW().fit(w.dataset, w.estimand).effects_.pooled.stderr for w in (alike, apart)]
+    spread = apart.item.std() / np.sqrt(len(apart.item))
+    assert error[0] < 0.8 * spread < error[1]
 
 
 def test_items_of_very_unequal_row_counts_are_estimated_as_if_alone():
