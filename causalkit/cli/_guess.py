@@ -13,7 +13,7 @@ from causalkit.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Guess", "guess", "peek"]
+__all__ = ["Guess", "guess", "peek", "words_of"]
 
 ROWS = 10_000
 """How many first rows are looked at."""
@@ -22,19 +22,22 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "user": ("user", "customer", "household", "member", "visitor", "client", "shopper", "reader", "person", "account"),
     "item": ("item", "product", "sku", "article", "movie", "song", "asset", "ad", "offer", "campaign", "content"),
     "treatment": ("treatment", "treated", "exposed", "exposure", "shown", "impression", "displayed", "recommended",
-                  "mailed", "mailer", "promoted", "promo", "promotion", "seen", "sent"),
+                  "mailed", "mailer", "promoted", "promo", "promotion", "seen", "sent", "featured", "advertised",
+                  "ad", "campaign", "display", "coupon"),
     "outcome": ("outcome", "bought", "purchased", "purchase", "converted", "conversion", "ordered", "sale", "sales",
                 "response", "label", "target", "spend", "revenue", "click", "clicked", "watched", "rating"),
     "time": ("time", "timestamp", "datetime", "date", "week", "period", "day", "month"),
     "propensity": ("propensity", "pscore", "probability"),
     "position": ("position", "rank", "slot"),
-    "weight": ("weight", "weights", "frequency", "households"),
+    "weight": ("weight", "weights", "frequency", "households", "customers"),
     "segment": ("segment", "cohort"),
     "group": ("category", "department", "genre", "group", "class", "brand"),
     "margin": ("margin", "profit"),
     "cost": ("cost",),
 }  # fmt: skip
 """Words that name a role, the surest first."""
+_DONE = ("bought", "purchased", "ordered", "clicked", "watched", "rated")
+"""Outcomes that a sentence can use as they are."""
 _SEVERAL = ("group", "margin", "cost")
 _SIGNALS = ("click", "clicked", "cart", "view", "viewed", "basket", "watched", "saved", "liked", "rating")
 _EARLIER = ("past", "prior", "previous", "lag", "lagged", "before", "last", "history")
@@ -98,7 +101,7 @@ def _roles(log: pd.DataFrame) -> dict[str, str]:
             (fit, i, str(name)) for i, name in enumerate(log.columns) if (fit := _fits(str(name), role)) is not None
         ]
         if role == "time" and not fits:
-            fits = [(0, i, str(n)) for i, n in enumerate(log.columns) if log[n].dtype.kind == "M"]
+            fits = [(0, i, str(n)) for i, n in enumerate(log.columns) if _kind(log[n]) == "time"]
         free = [name for _, _, name in sorted(fits) if name not in found and _possible(log[name], role)]
         for name in free if role in _SEVERAL else free[:1]:
             found[name] = role
@@ -110,13 +113,18 @@ def _fits(name: str, role: str) -> int | None:
     words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
     if any(word in words for word in _EARLIER):
         return None
-    places = [i for i, word in enumerate(_NAMES[role]) if word in words or f"{word}s" in words]
+    counted = _NAMES["weight"] if role != "weight" else ()
+    places = [
+        i for i, word in enumerate(_NAMES[role]) if word in words or (f"{word}s" in words and f"{word}s" not in counted)
+    ]
     return min(places) if places else None
 
 
 def _possible(values: pd.Series[Any], role: str) -> bool:
     if role == "treatment":
         return int(values.nunique()) <= 2
+    if role == "item":
+        return len(values) < 10 or int(values.nunique()) > 2
     if role in ("propensity", "position", "weight", "margin", "cost", "outcome"):
         return values.dtype.kind in "biuf" or (role == "outcome" and int(values.nunique()) <= 2)
     return True
@@ -142,6 +150,8 @@ def _kind(values: pd.Series[Any]) -> str:
     present = values.dropna()
     if values.dtype.kind == "M":
         return "time"
+    if _reads_as_dates(present):
+        return "time"
     if values.dtype.kind == "b" or (len(present) and present.nunique() == 2 and values.dtype.kind in "iuf"):
         return "binary"
     if values.dtype.kind == "f":
@@ -151,6 +161,28 @@ def _kind(values: pd.Series[Any]) -> str:
     lengths = present.astype(str).str.len()
     wordy = len(present) > 0 and lengths.mean() > 25 and present.nunique() > 0.5 * len(present)
     return "text" if wordy or re.search(r"title|descr|text|name$", str(values.name).lower()) else "categorical"
+
+
+def _reads_as_dates(values: pd.Series[Any]) -> bool:
+    """Whether texts begin as ISO dates do."""
+    if values.dtype.kind in "biuf" or not len(values):
+        return False
+    return bool(values.astype(str).str.match(r"\d{4}-\d\d-\d\d([T ]|$)").all())
+
+
+def words_of(roles: dict[str, str]) -> dict[str, str]:
+    """What a report may call units, periods and the outcome, from the columns' names."""
+    names = {role: re.findall(r"[a-z]+", name.lower()) for role, name in roles.items()}
+    who = [*names.get("weight", ()), *names.get("user", ())]
+    units = next((f"{word.removesuffix('s')}s" for word in who if word.removesuffix("s") in _NAMES["user"]), "users")
+    times = [word for word in names.get("time", ()) if word in ("week", "day", "month")]
+    done = [word for word in names.get("outcome", ()) if word in _DONE]
+    return {
+        "units": units,
+        "period": times[0] if times else "week" if "time" in roles else "time",
+        "exposed": "shown",
+        "outcome": done[0] if done else "responded to",
+    }
 
 
 def _explained(found: Guess) -> Guess:

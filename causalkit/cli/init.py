@@ -82,6 +82,8 @@ def _own(log: str, items: str | None, users: str | None, out: Output) -> str:
 
 
 def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, str]) -> Iterable[str]:
+    from causalkit.cli._guess import words_of
+
     timed = "time" in roles
     yield "# Written by `causalkit init`. What each key means: causalkit describe config"
     yield "# Roles, kinds and the assignment unit are guesses: read every line of the schema."
@@ -103,15 +105,25 @@ def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, st
     ]
     yield "      # At what level exposure was decided; intervals and tests follow it."
     yield f"      assignment: [{', '.join(map(_quoted, unit))}]"
+    yield "      # What the report calls things: When ITEM was {exposed}, about X more of 100 {units} {outcome} it …"
+    yield f"      words: {{{', '.join(f'{name}: {_quoted(word)}' for name, word in words_of(roles).items())}}}"
     yield "# Rows for discovery, estimation and test; blocks of time keep the future out of the past."
     yield "split: {by: time-blocks, weeks: 4}" if timed else "split: {by: random}"
     texts = any(g.kind == "text" and g.table == "items" for g in guesses)
-    yield "# Item text, so that similar items share strength and new ones get a prediction."
+    if texts:
+        yield "# Item text, so that similar items share strength and new ones get a prediction."
     yield "encode: {item: lsa}" if texts else "encode: none"
     yield "# What must be adjusted for: every covariate, unless `adjust` names them."
     yield "identify: {target: att}"
-    yield "estimate: {item: aipw}"
-    yield "refute: [permutation]"
+    calendar = timed and unit == [roles.get("item"), roles["time"]]
+    raw = "panel" if calendar else "aipw"
+    yield f"# Effects of {raw}, noisy ones drawn to what similar items say; the raw ones are kept."
+    yield f"estimate: {{item: {{use: shared, params: {{of: {{use: {raw}}}}}}}}}"
+    if calendar:
+        yield "refute: [future-exposure, shifted-calendar, permutation]"
+    else:
+        yield "# Where users meet the same item in many weeks, add future-exposure: permutation can't see confounding."
+        yield "refute: [permutation]"
     yield "rank: uplift"
     yield "explain: receipt"
     yield "evaluate: [held-out-effect, calibration-slope]"

@@ -8,10 +8,10 @@ from typing import Literal, Required
 
 from typing_extensions import TypedDict
 
-from causalkit.errors import DataError
-from causalkit.types import Column, ColumnKind, Derivation, Role, Schema
+from causalkit.errors import DataError, nearest
+from causalkit.types import Column, ColumnKind, Derivation, Role, Schema, Words
 
-__all__ = ["ColumnSpec", "SchemaSpec", "ids_of", "make_schema", "sources"]
+__all__ = ["ColumnSpec", "SchemaSpec", "ids_of", "make_schema", "sources", "whole"]
 
 ID_ROLES = ("user", "segment", "item", "group", "cluster")
 _KIND_OF_ROLE: dict[str, ColumnKind] = dict.fromkeys(ID_ROLES, "categorical") | {
@@ -21,6 +21,8 @@ _KIND_OF_ROLE: dict[str, ColumnKind] = dict.fromkeys(ID_ROLES, "categorical") | 
     "position": "count",
 }
 _SAME_WEEK = ("treatment", "outcome", "signal")
+_NEEDED = ("item", "treatment", "outcome")
+_ONE_EACH = (*_NEEDED, "user", "segment", "time", "weight", "propensity")
 
 
 class DerivationSpec(TypedDict, total=False):
@@ -48,6 +50,26 @@ class ColumnSpec(TypedDict, total=False):
     derive: DerivationSpec
 
 
+class WordsSpec(TypedDict, total=False):
+    """What a reader calls things: see `causalkit.types.Words`."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # type: ignore[misc]  # noqa: RUF012
+    units: str
+    rows: str
+    items: str
+    question: str
+    period: str
+    exposed: str
+    outcome: str
+    bundle: str
+    exposure: str
+    everyone: str
+    verb: str
+    treated: str
+    untreated: str
+    alone: str
+
+
 class SchemaSpec(TypedDict, total=False):
     """Columns by name, and the columns whose combinations are the units of assignment."""
 
@@ -55,12 +77,38 @@ class SchemaSpec(TypedDict, total=False):
     columns: Required[dict[str, ColumnSpec]]
     assignment: list[str]
     tier_names: dict[int, str]
+    words: WordsSpec
+
+
+def whole(spec: SchemaSpec) -> SchemaSpec:
+    """The schema, if nothing is missing from it that every run needs; a ValueError names all that is."""
+    roles = [column["role"] for column in spec["columns"].values()]
+    missing = [role for role in _NEEDED if role not in roles]
+    if missing:
+        raise ValueError(
+            f"no column has the role {' or '.join(missing)}; give each to one: {{NAME: {{role: {missing[0]}}}}}"
+        )
+    doubled = [role for role in _ONE_EACH if roles.count(role) > 1]
+    if doubled:
+        raise ValueError(f"more than one column has the role {' and '.join(doubled)}; give each to one")
+    made = {name + _lagged(one) for name, one in spec["columns"].items()} | set(spec["columns"])
+    unknown = [name for name in spec.get("assignment", ()) if name not in made]
+    if unknown:
+        raise ValueError(
+            f"assignment names {unknown[0]!r}, which is no column of the schema{nearest(unknown[0], made)}"
+        )
+    return spec
+
+
+def _lagged(spec: ColumnSpec) -> str:
+    return f"_lag{spec['lag']}" if "lag" in spec else ""
 
 
 def make_schema(spec: SchemaSpec, kinds: Mapping[str, ColumnKind]) -> Schema:
     """The schema that `spec` says; `kinds` were seen in the data and serve where it names none."""
     columns = [column for name, one in spec["columns"].items() for column in _expand(name, one, kinds)]
-    return Schema(tuple(columns), tuple(spec.get("assignment", ())), dict(spec.get("tier_names", {})))
+    words = Words(**spec.get("words", {}))
+    return Schema(tuple(columns), tuple(spec.get("assignment", ())), dict(spec.get("tier_names", {})), words)
 
 
 def _expand(name: str, spec: ColumnSpec, kinds: Mapping[str, ColumnKind]) -> Iterator[Column]:
@@ -84,7 +132,7 @@ def _expand(name: str, spec: ColumnSpec, kinds: Mapping[str, ColumnKind]) -> Ite
     same_week = spec["role"] in _SAME_WEEK
     yield column if same_week else replace(column, role="signal", tier=None)
     yield Column(
-        f"{name}_lag{spec['lag']}",
+        name + _lagged(spec),
         "covariate" if same_week else spec["role"],
         "continuous",
         None if same_week else column.tier,

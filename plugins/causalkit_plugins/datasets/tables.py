@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import AfterValidator
 
 from causalkit.components import Context, component
 from causalkit.errors import DataError, nearest
 from causalkit.types import ColumnKind, Dataset, Table
 from causalkit_plugins.datasets._coercion import as_binary, as_ids, as_numbers, as_time, as_values, join_ids
-from causalkit_plugins.datasets._columns import ID_ROLES, ColumnSpec, SchemaSpec, ids_of, make_schema, sources
+from causalkit_plugins.datasets._columns import ID_ROLES, ColumnSpec, SchemaSpec, ids_of, make_schema, sources, whole
 from causalkit_plugins.datasets._reading import header, read
 
 __all__ = ["Tables"]
@@ -33,10 +34,10 @@ class Tables:
 
     interactions: str
     "The log: a row for each time that an item was, or could have been, shown. `.parquet` or `.csv`."
-    schema: SchemaSpec
+    schema: Annotated[SchemaSpec, AfterValidator(whole)]
     """What the columns are: `{columns: {NAME: {role, kind, tier, description, lag, treated, derive}},
-    assignment: [NAME, …]}`. `lag: N` adjusts for the column as it was N or more periods before, in
-    the column's stead."""
+    assignment: [NAME, …], words: {units, outcome, …}}`. `lag: N` adjusts for the column as it was N
+    or more periods before, in the column's stead."""
     items: str | None = None
     "Item attributes, one row per item, with the item column of the log."
     users: str | None = None

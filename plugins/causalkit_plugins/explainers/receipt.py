@@ -17,6 +17,8 @@ __all__ = ["ReceiptExplainer"]
 
 _Z = 1.959964
 _SEGMENT = "segment:"
+WIDEST = 2.0
+"""A reading of a share whose interval is wider than from -1 to 1 has read nothing."""
 
 
 @component
@@ -149,9 +151,9 @@ class _Teller:
         return self._shown(verdict.estimate, verdict.lower, verdict.upper)
 
     def _shown(self, estimate: float, lower: float, upper: float) -> str:
-        """`0.1 of 100, 95 % −0.3 to 0.5`; empty where any of it is unknown."""
+        """`0.1 of 100, 95 % −0.3 to 0.5`; empty where any of it is unknown, or nothing was read."""
         values = np.array([estimate, lower, upper]) * self.scale
-        if not np.isfinite(values).all():
+        if not np.isfinite(values).all() or (self.yes_no and upper - lower > WIDEST):
             return ""
         decimals = decimals_of(values[1], values[2])
         per = " of 100" if self.yes_no else ""

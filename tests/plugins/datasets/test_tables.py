@@ -279,3 +279,24 @@ def test_items_without_attributes_are_counted(tmp_path):
     items = pd.DataFrame({"item": ["i0", "i1", "i9"], "size": [1.0, 2.0, 3.0]})
     dataset = load(log(), tmp_path, with_column("size", role="covariate"), items=write(items, tmp_path / "items.csv"))
     assert dataset.notes == (f"3 of 6 items of the log have no attributes in {tmp_path / 'items.csv'}",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "assignment", "said"),
+    [
+        ({"item": {"role": "item"}}, [], "no column has the role treatment or outcome"),
+        (COLUMNS | {"x": {"role": "outcome"}}, [], "more than one column has the role outcome"),
+        (COLUMNS, ["wek"], "'wek', which is no column of the schema; did you mean 'week'"),
+    ],
+)
+def test_a_schema_that_cannot_serve_is_refused_before_a_file_is_read(columns, assignment, said):
+    with pytest.raises(InvalidParameter, match=said):
+        Tables(interactions="not read", schema={"columns": columns, "assignment": assignment})
+
+
+def test_words_of_the_schema_reach_the_dataset(tmp_path):
+    schema = SCHEMA | {"words": {"units": "readers", "outcome": "bought"}}
+    words = load(log(), tmp_path, schema).schema.words
+    assert (words.units, words.outcome, words.period) == ("readers", "bought", "period")
+    with pytest.raises(InvalidParameter, match="unit"):
+        load(log(), tmp_path, SCHEMA | {"words": {"unit": "readers"}})

@@ -254,3 +254,10 @@ def test_items_are_called_by_their_titles_and_told_apart_by_their_ids() -> None:
     assert data.item_labels().tolist() == ["Red apple (STRAWBERRIES)", "Red apple (BEER)", "Milk"]
     [receipt] = told(row(), data=data)
     assert receipt.text.startswith("When Red apple (STRAWBERRIES) were in the mailer")
+
+
+def test_a_placebo_that_read_nothing_is_not_quoted() -> None:
+    wide = replace(placebo(estimate=-4.1), item=placebo(estimate=-4.1).item.assign(stderr=2.6))
+    [receipt] = told(row(), verdicts=(wide,))
+    assert "over all items (future exposure; not tried for this one)" in receipt.text
+    assert "410" not in receipt.text
