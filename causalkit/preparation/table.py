@@ -12,12 +12,14 @@ from causalkit.types import Column, Dataset, Variables, adjustment_columns
 
 __all__ = ["variables"]
 
+_MOST_ROWS = 2_000_000
 _SEEN_BY_DISCOVERY = ("treatment", "outcome", "covariate", "signal", "instrument", "bundle")
 
 
 def variables(dataset: Dataset) -> Variables:
     """The table that discovery sees: one row per assignment unit, each column with its level.
 
+    Where no unit is declared, a row of weight n is n rows.
     Numeric columns are weighted means over the unit's rows; item attributes are joined. The level of
     a column is the coarsest of item, period and unit at which it is constant, so that effective n
     counts units and never repeated rows.
@@ -28,7 +30,10 @@ def variables(dataset: Dataset) -> Variables:
         c for c in dataset.schema.columns if c.role in _SEEN_BY_DISCOVERY and c.kind not in ("text", "time", "image")
     ]
     in_rows = [name for c in columns for name in adjustment_columns(c) if name in frame.columns]
-    table, units = _unit_means(dataset, frame, level, in_rows) if level else (frame[in_rows], pd.DataFrame())
+    if level:
+        table, units = _unit_means(dataset, frame, level, in_rows)
+    else:
+        table, units = _each_row(dataset, frame)[in_rows], pd.DataFrame()
     described = [
         replace(c, name=name, derive=None, description=_numbered(c, name))
         for c in columns
@@ -55,6 +60,16 @@ def variables(dataset: Dataset) -> Variables:
 
 def _numbered(column: Column, name: str) -> str:
     return column.label if name == column.name else f"{column.label} ({name.removeprefix(column.name + '_')})"
+
+
+def _each_row(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows repeated by their weight; beyond `_MOST_ROWS` evenly thinned, which only lowers n."""
+    if dataset.weight is None:
+        return frame
+    until = np.cumsum(dataset.weights(frame))
+    count = min(int(until[-1]), _MOST_ROWS)
+    at = np.searchsorted(until, (np.arange(count) + 0.5) * (until[-1] / max(count, 1)), side="right")
+    return frame.iloc[at].reset_index(drop=True)
 
 
 def _unit_means(

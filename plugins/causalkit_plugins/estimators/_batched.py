@@ -154,13 +154,13 @@ def _add_penalty(gram: Floats, penalty: float) -> None:
     gram[:, place, place] += np.where(place == d - 1, 1e-6, penalty + 1e-9)
 
 
-def dealt_folds(group: Ints, exposed: Floats, item: Ints, folds: int, rng: np.random.Generator) -> Ints:
+def dealt_folds(group: Ints, exposed: Floats, weight: Floats, item: Ints, folds: int, rng: np.random.Generator) -> Ints:
     """A fold for each row: whole groups are dealt in turn within item and exposure, in random order.
 
     `group` is each row's item × unit code, 0 … groups - 1; all of a group's rows get one fold.
     """
-    size = np.bincount(group)
-    share = np.bincount(group, exposed) / np.maximum(size, 1)
+    size = np.bincount(group, weight)
+    share = np.bincount(group, weight * exposed) / np.maximum(size, 1e-300)
     owner = np.zeros(len(size), np.int64)
     owner[group] = item
     order = np.lexsort((rng.random(len(size)), share > 0.5, owner))

@@ -160,24 +160,28 @@ class Priors:
 
 
 def shrunken(effect: Floats, stderr: Floats) -> tuple[Floats, Floats]:
-    """Effects and errors shrunk towards their mean, its spread chosen by marginal likelihood.
+    """Effects and errors shrunk towards their mean, averaged over their spread by marginal likelihood.
 
-    Normal effects around one mean with normal errors (Efron & Morris 1975); NaN stays NaN. The
-    error includes that of the mean.
+    Normal effects around one mean with normal errors (Efron & Morris 1975), their standard deviation
+    uniform beforehand (Gelman 2006, Bayesian Analysis 1); NaN stays NaN. The error includes that of the
+    mean and of the spread.
     """
     known = np.isfinite(effect) & np.isfinite(stderr) & (stderr > 0)
     if known.sum() < 3:
         return effect, stderr
     y, v = effect[known], stderr[known] ** 2
-    best = max(
-        np.append(0.0, np.geomspace(1e-3, 1e2, 60)) * float(np.median(v)), key=lambda t: _normal_likelihood(y, v, t)
-    )
-    weight = 1 / (v + best)
-    centre, centre_var = float((weight * y).sum() / weight.sum()), 1 / float(weight.sum())
-    keep = best / (best + v)
+    spreads = np.geomspace(1e-3, 1e2, 60) * float(np.median(v))
+    likelihood = np.array([_normal_likelihood(y, v, t) for t in spreads])
+    plausible = np.sqrt(spreads) * np.exp(likelihood - likelihood.max())
+    mean, square = np.zeros_like(y), np.zeros_like(y)
+    for t, share in zip(spreads, plausible / plausible.sum(), strict=True):
+        weight = 1 / (v + t)
+        centre, keep = float((weight * y).sum() / weight.sum()), t / (t + v)
+        drawn = centre + keep * (y - centre)
+        mean += share * drawn
+        square += share * (drawn**2 + keep * v + (1 - keep) ** 2 / weight.sum())
     out, error = effect.copy(), stderr.copy()
-    out[known] = centre + keep * (y - centre)
-    error[known] = np.sqrt(keep * v + (1 - keep) ** 2 * centre_var)
+    out[known], error[known] = mean, np.sqrt(np.maximum(square - mean**2, 0))
     return out, error
 
 

@@ -64,7 +64,7 @@ class AIPW:
     ) -> AIPW:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read, or none at all."""
         rows = _Rows.read(dataset, estimand)
-        fold = dealt_folds(rows.group, rows.t, rows.item, self.folds, context.rng("aipw folds"))
+        fold = dealt_folds(rows.group, rows.t, rows.w, rows.item, self.folds, context.rng("aipw folds"))
         e, m1, m0 = (np.full(len(rows.t), np.nan) for _ in range(3))
         for batch in context.track(
             list(batches(rows.item, len(dataset.items), 4 * (rows.x.shape[1] + 1))), "doubly robust effects"

@@ -173,7 +173,7 @@ def test_folds_never_split_a_group_and_share_out_exposure():
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(40), 3)
     item, exposed = group // 20, (group % 4 == 0).astype(float)
-    fold = dealt_folds(group, exposed, item, 5, rng)
+    fold = dealt_folds(group, exposed, np.ones(len(group)), item, 5, rng)
     assert (pd.Series(fold).groupby(group).nunique() == 1).all()
     counts = pd.crosstab([item, fold], exposed)
     assert (counts[1.0] == 3).all()
