@@ -78,6 +78,12 @@ def held_out(outputs: Outputs, test: Dataset, own: Estimator | None, resamples: 
     return replace(found, draws=draws, periods=chosen.shape[1])
 
 
+def rows_of(test: Dataset, column: str, value: Any) -> Dataset:
+    """The rows in which `column` is `value`; the same table each time, so that what was fitted on it is found again."""
+    key = ("rows", column, value)
+    return replace(test, interactions=_kept(test, key, lambda: test.interactions.only(column, [value])))
+
+
 def _fitted(estimator: Any, test: Dataset, estimand: Estimand, context: Context) -> HeldOut:
     try:
         table = estimator.fit(test, estimand, None, context=context.under("held-out")).effects_.item
@@ -89,7 +95,7 @@ def _fitted(estimator: Any, test: Dataset, estimand: Estimand, context: Context)
     return HeldOut(raw, stderr)
 
 
-_KEEP = 8
+_KEEP = 200
 _latest: list[tuple[weakref.ref[Table], tuple[Any, ...], Any]] = []
 """What was computed last; rows are held weakly, so that nothing outlives its log."""
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from causalkit.components import Context, Estimator, component
 from causalkit.types import EXCLUDED, Dataset, Measurement, Outputs, Truth
 
-from ._held_out import HeldOut, held_out
+from ._held_out import HeldOut, held_out, rows_of
 from ._slope import listable, measured_slope
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class SegmentCalibration:
         claims = _listed(outputs).groupby("segment", observed=True, sort=True)
         tables, draws, last = [], [], HeldOut(pd.Series(dtype=float), pd.Series(dtype=float))
         for segment, claimed in context.track(list(claims), "segments", claims.ngroups):
-            rows = replace(test, interactions=test.interactions.only(column, [segment]))
+            rows = rows_of(test, column, segment)
             found = held_out(outputs, rows, self.estimator, self.resamples, replace(context, progress=None))
             if found.problem or (self.resamples and found.draws is None):
                 continue
