@@ -45,3 +45,24 @@ def test_parts_do_not_change_the_answer(rows: int) -> None:
 def test_rounds_are_bounded() -> None:
     with pytest.raises(RuntimeError, match="did not end within 3 rounds"):
         reduce_table(Endless(), Table(pd.DataFrame({"x": [1.0]})), ["x"], rounds=3)
+
+
+class InOrder:
+    """The values as they come: a merge that does not commute."""
+
+    def init(self, broadcast: State) -> State:
+        return State({"x": np.zeros(0)})
+
+    def update(self, state: State, part: pd.DataFrame) -> State:
+        return State({"x": np.append(state.arrays["x"], part["x"])})
+
+    def merge(self, a: State, b: State) -> State:
+        return State({"x": np.append(a.arrays["x"], b.arrays["x"])})
+
+    def finalize(self, state: State) -> list[float]:
+        return state.arrays["x"].tolist()
+
+
+def test_states_are_merged_in_the_order_of_parts() -> None:
+    table = Table(pd.DataFrame({"x": np.arange(10.0)}))
+    assert reduce_table(InOrder(), table, ["x"], context=Context(part_rows=3)) == list(range(10))

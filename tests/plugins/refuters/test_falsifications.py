@@ -10,13 +10,14 @@ import pytest
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 from causalkit_plugins.estimators.panel import Panel
 from causalkit_plugins.estimators.shared import Shared
+from causalkit_plugins.refuters._fits import Calendar
 from causalkit_plugins.refuters.exposure_elsewhere import ExposureElsewhere
 from causalkit_plugins.refuters.future_exposure import FutureExposure
 from causalkit_plugins.refuters.permutation import Permutation, permuted
 from causalkit_plugins.refuters.shifted_calendar import ShiftedCalendar
 
 from causalkit.components import Context, component
-from causalkit.types import Column, Effects, Schema, Table
+from causalkit.types import Column, Dataset, Effects, Estimand, Schema, Table
 from tests.planted_panels import planted_panel
 from tests.worlds import personal_world
 
@@ -217,3 +218,14 @@ def test_where_no_item_has_an_estimate_nothing_is_tried(refuter):
     verdict = _check(refuter, planted_panel(items=8, weeks=6))
     assert verdict.read == "Not tried: no item is left with an estimate of its own."
     assert verdict.tested == 0
+
+
+def test_a_calendar_counts_a_period_as_exposed_above_half_its_weight():
+    shares = {"none": (0, 4), "half": (2, 2), "most": (3, 1)}
+    rows = [(item, 0, shown, n) for item, (yes, no) in shares.items() for shown, n in ((1, yes), (0, no)) if n]
+    table = pd.DataFrame(rows, columns=["item", "week", "shown", "n"]).assign(bought=0)
+    roles = {"item": "item", "week": "time", "shown": "treatment", "bought": "outcome", "n": "weight"}
+    schema = Schema(tuple(Column(name, role) for name, role in roles.items()), ("item", "week"))
+    log = Dataset(Table(pd.concat([table, table[:1].assign(week=1)])), schema, pd.DataFrame(index=list(shares)))
+    calendar = Calendar.of(log, Estimand("shown", "bought", unit=("item", "week")))
+    assert calendar.exposed.tolist() == [[0, 0], [0, -1], [1, -1]]
