@@ -275,7 +275,7 @@ def test_the_quickstart_s_size_fits_with_every_effect():
 def test_thirty_thousand_items_with_endless_titles_fit_and_the_cut_is_said():
     view = sample.view(300)
     table = pd.concat([view.effects.item] * 100, ignore_index=True)
-    table.index = pd.Index([f"{i} " + "ж" * 5000 for i in range(len(table))])
+    table.index = pd.Index([f"{i} " + "ж" * 500 for i in range(len(table))])
     many = pd.concat([view.claimed] * 100, ignore_index=True)
     words = tuple(f"{i} " + "ж" * 9000 for i in range(500))
     big = replace(
