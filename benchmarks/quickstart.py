@@ -4,9 +4,9 @@
 
 Runs `causalkit run quickstart` in a fresh process and reads the folder it leaves. Judged: time and memory;
 that no adjusted interval holds its own population's naive effect; that shifted calendars, a null, are
-rejected about as often as they should be. Everything else is printed as it is and not judged: no
-estimate is tuned towards a figure. `--quick` leaves text out, so that it ends within 50 s, and judges
-neither time nor memory.
+rejected about as often as they should be; and that pure noise is found dependent about as often as it should
+be. Everything else is printed as it is and not judged: no estimate is tuned towards a figure. `--quick`
+leaves text out, so that it ends within 50 s, and judges neither time nor memory.
 """
 
 from __future__ import annotations
@@ -15,17 +15,25 @@ import statistics
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from _table import Row, at_most, between, holds, main, peak_gigabytes, run_once
+from causalkit_plugins.discoverers.pc import PC
 
 import causalkit as ck
+from causalkit import preparation
+from causalkit.registry import default_registry
 from causalkit.runner import Run
+from causalkit.types import Column, Variables
 
 NAIVE = "naive"
 UNADJUSTED = (NAIVE, "same items")
 WITHOUT_TEXT = "without text"
+DRAWS = 40
+"""Noise columns drawn at each level."""
 
 
 def measure(quick: bool) -> Iterator[Row]:
@@ -44,6 +52,7 @@ def measure(quick: bool) -> Iterator[Row]:
         yield from _placebos(run)
         yield from _held_out(run)
         yield from _items(run)
+        yield from _noise(run)
 
 
 def _steps(run: Run) -> Iterator[Row]:
@@ -109,6 +118,40 @@ def _items(run: Run) -> Iterator[Row]:
     estimated = item[pd.notna(item["raw"])]
     yield Row("types with a raw effect", len(estimated))
     yield Row("of them BH discoveries (q < .05)", int((estimated["q"] < 0.05).sum()))
+
+
+def _noise(run: Run) -> Iterator[Row]:
+    """How often the run's independence test takes pure noise for a dependence, at each level of a column.
+
+    Noise is drawn per unit, week or type and joined to the table that discovery saw; every variable that
+    can be compared with it is, given nothing.
+    """
+    config = run.config
+    dataset = default_registry().build("dataset", {"use": config.data.use, "params": config.data.params}).load()
+    dataset, parts = preparation.split(dataset, config.split)
+    seen = preparation.variables(parts.take(preparation.derive(dataset, parts), "discover"))
+    rng = np.random.default_rng(config.seed)
+    for level in (tuple(dataset.schema.assignment), *((name,) for name in dataset.schema.assignment)):
+        share, tests = _rejected(seen, level, rng)
+        what = f"noise per {' and '.join(level)}: share of {tests} tests rejected at 5 %, {DRAWS} draws"
+        yield between(what, round(share, 3), 0.03, 0.07)
+
+
+def _rejected(seen: Variables, level: tuple[str, ...], rng: np.random.Generator) -> tuple[float, int]:
+    unit = seen.units.groupby(list(level), observed=True).ngroup().to_numpy()
+    rejected = accepted = 0
+    for _ in range(DRAWS):
+        noise = rng.normal(size=unit.max() + 1)[unit]
+        both = replace(
+            seen,
+            table=seen.table.assign(noise=noise),
+            columns=(*seen.columns, Column("noise", "covariate")),
+            levels={**seen.levels, "noise": level},
+        )
+        graph = PC(alpha=0.05, max_k=0).discover(both)
+        rejected += sum("noise" in (e.source, e.target) for e in graph)
+        accepted += sum("noise" in (s.a, s.b) for s in graph.separations)
+    return rejected / (rejected + accepted), rejected + accepted
 
 
 def _short(text: str, most: int = 60) -> str:
