@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from causalkit.config import Config, load_config
+from causalkit.config import Config, resolved_config
 from causalkit.errors import StoreError, UsageError, nearest
 from causalkit.registry import Registry, default_registry
 from causalkit.store import RunFolder
@@ -64,7 +64,7 @@ class Run:
         """The resolved config, defaults filled in."""
         if not (self.path / "config.yaml").is_file():
             raise StoreError(f"{self.path} has no config.yaml", "Is it a run folder? See `causalkit runs list`.")
-        return load_config(self.path / "config.yaml", registry=self.registry, environment={})
+        return resolved_config(self.path / "config.yaml")
 
     @property
     def result(self) -> RunResult:

@@ -15,7 +15,7 @@ import pytest
 import causalkit as ck
 from causalkit.components import Context, Declaration, component
 from causalkit.config import load_config
-from causalkit.errors import ComponentError, DataError, Interrupted, StoreError, UsageError
+from causalkit.errors import ComponentError, ConfigError, DataError, Interrupted, StoreError, UsageError
 from causalkit.hookspecs import hookimpl
 from causalkit.registry import Registry, default_registry
 from causalkit.runner import STEPS, list_runs, open_run, plan
@@ -329,3 +329,25 @@ def test_worker_processes_give_the_same_answer_to_the_last_bit(tmp_path: Path) -
     assert alone.effects is not None and spread.effects is not None
     pd.testing.assert_frame_equal(alone.effects.item, spread.effects.item, check_exact=True)
     assert alone.report_path.read_bytes() == spread.report_path.read_bytes()
+
+
+def test_fault_21_a_run_is_read_without_the_plugin_that_made_it(tmp_path: Path) -> None:
+    class Gone(registry_with().load("ranker", "uplift")):  # type: ignore[misc]
+        """A ranker of a plugin that is later uninstalled."""
+
+    made = ck.run(SHOP | {"rank": "gone"}, runs_dir=tmp_path, registry=registry_with(gone=("ranker", Gone)))
+    run = open_run("latest", tmp_path)
+    assert run.config.to_dict() == made.config.to_dict()
+    assert run.config.rank.use == "gone"
+    assert len(run.recommend()) > 0
+    assert run.explain(None, run.recommend()["item"].iloc[0]).text
+    assert run.write_report().exists()
+
+
+def test_the_config_of_a_run_is_read_back_equal(done: ck.Run, tmp_path: Path) -> None:
+    assert open_run(done.path).config == load_config(done.path / "config.yaml", environment={})
+    assert open_run(done.path).config.hash == done.folder.manifest["config_hash"]
+    shutil.copytree(done.path, tmp_path / "copy")
+    (tmp_path / "copy" / "config.yaml").write_text("name: x\ndata: 3\n")
+    with pytest.raises(ConfigError, match="not as a run writes it"):
+        _ = open_run(tmp_path / "copy").config

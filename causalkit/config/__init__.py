@@ -7,6 +7,7 @@ from causalkit.config.model import (
     example_names,
     load_config,
     read_knowledge,
+    resolved_config,
 )
 from causalkit.config.plans import CleanPlan, IdentifyPlan, SplitPlan
 from causalkit.config.selection import Selection
@@ -22,4 +23,5 @@ __all__ = [
     "example_names",
     "load_config",
     "read_knowledge",
+    "resolved_config",
 ]

@@ -27,7 +27,21 @@ if TYPE_CHECKING:
     from causalkit.registry import Registry
     from causalkit.types import Knowledge
 
-__all__ = ["Config", "ConfigRow", "describe_config", "example_names", "load_config", "read_knowledge"]
+__all__ = [
+    "Config",
+    "ConfigRow",
+    "describe_config",
+    "example_names",
+    "load_config",
+    "read_knowledge",
+    "resolved_config",
+]
+
+_PLANS: dict[str, type[CleanPlan | SplitPlan | IdentifyPlan]] = {
+    "clean": CleanPlan,
+    "split": SplitPlan,
+    "identify": IdentifyPlan,
+}
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,34 @@ def load_config(
     return read_sections(
         root, overlays, title=title, folder=folder, registry=registry or default_registry(), environment=environment
     )
+
+
+def resolved_config(path: Path) -> Config:
+    """The config that a run left in its folder, as it stands: its components need not be installed any more.
+
+    Raises
+    ------
+    ConfigError : not YAML, or not what a run writes.
+    """
+    written = parse_yaml(_bytes(path), str(path), environment={}).plain()
+    try:
+        return Config(**{name: _lifted(name, written[name]) for name in Config.sections})
+    except (KeyError, TypeError, ValueError) as error:
+        problem = Problem("the config", f": not as a run writes it: {type(error).__name__}: {error}", str(path))
+        raise ConfigError(str(path), [problem]) from None
+
+
+def _lifted(name: str, value: Any) -> Any:
+    """The inverse of `_dumped` for one section."""
+    if name in _PLANS:
+        return _PLANS[name](**value)
+    if name in ("name", "knowledge", "seed", "top") or value is None:
+        return value
+    if isinstance(value, list):
+        return tuple(Selection(**one) for one in value)
+    if name in ("encode", "estimate"):
+        return {level: None if one is None else Selection(**one) for level, one in value.items()}
+    return Selection(**value)
 
 
 def example_names() -> tuple[str, ...]:
