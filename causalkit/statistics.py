@@ -52,6 +52,7 @@ def t_interval(
 def e_value(effect: npt.ArrayLike, baseline: npt.ArrayLike) -> Floats:
     """How strong hidden confounding, on the risk-ratio scale, would explain the effect away.
 
+    Of whatever is given as `effect`: of a point estimate, it says nothing of what noise would explain.
     `RR + sqrt(RR (RR - 1))` with RR = (baseline + effect) / baseline, or its inverse below 1
     (VanderWeele & Ding 2017, Ann. Intern. Med. 167). 1 where the effect is 0; NaN without a
     positive baseline and exposed rate.

@@ -67,7 +67,11 @@ LADDER_COLUMNS = ("specification", "population", "effect", "stderr", "lower", "u
 
 @dataclass(frozen=True)
 class Pooled:
-    """The average over items, with its 95 % interval, and over how many items and units."""
+    """The average over items, with its 95 % interval, and over how many items and units.
+
+    `baseline` is the outcome of the same rows had they not been exposed (where nothing is adjusted for,
+    of unexposed rows).
+    """
 
     effect: float
     stderr: float
@@ -135,7 +139,8 @@ class Effects:
     item : indexed by item, columns `ITEM_COLUMNS`. `effect`, `stderr`, `lower`, `upper` (95 %) are
         after sharing strength; `raw`, `raw_stderr`, `p` (two-sided), `q` (Benjamini–Hochberg over
         items with a raw estimate) before it; `treated`, `control`, `ess` count assignment units;
-        `baseline` is the outcome where unexposed.
+        `baseline` is the outcome where unexposed; `e_value` is of `effect`, the point, and not of the
+        interval's nearer limit, which would be lower.
     segment : columns `SEGMENT_COLUMNS`, or empty.
     pair : columns `PAIR_COLUMNS`, or empty.
     segments : who is in which segment, so that `predict` works for a user.

@@ -25,7 +25,7 @@ def two_way(score: Floats) -> float:
     cell = float((score**2).sum())
     item = float((score.sum(1) ** 2).sum()) * items / max(items - 1, 1)
     period = float((score.sum(0) ** 2).sum()) * periods / max(periods - 1, 1)
-    return float(np.sqrt(max(item + period - cell, cell)))
+    return float(np.sqrt(max(item + period - cell, item, period)))
 
 
 def naive(cells: Cells, use: Bools) -> tuple[float, float, float]:

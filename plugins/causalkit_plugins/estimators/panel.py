@@ -79,7 +79,7 @@ class Panel:
         found = self.fit_cells(cells)
         words = _Words(dataset)
         effects = Effects(_item_table(cells, found, self.min_units, words))
-        effects = replace(effects, pooled=_pooled(cells, found, effects.item, estimand, words))
+        effects = replace(effects, pooled=_pooled(cells, found, estimand, words))
         made = _arms(estimand, cells, words) if estimand.arms else _ladder(estimand, cells, found, effects, words)
         self.effects_ = replace(effects, ladder=made, assumptions=_assumptions(cells, estimand, words))
         return self
@@ -161,18 +161,28 @@ def _reasons(found: PanelFit, least: int, words: _Words) -> npt.NDArray[np.objec
     return reasons
 
 
-def _pooled(cells: Cells, found: PanelFit, table: pd.DataFrame, estimand: Estimand, words: _Words) -> Any:
+def _pooled(cells: Cells, found: PanelFit, estimand: Estimand, words: _Words) -> Any:
     weight = cells.weight.sum(1) if estimand.target == "ate" else found.size
     effect, stderr, df, items = found.pooled(weight)
     if items == 0:
         return None
     use = np.isfinite(found.effect)
     share = weight[use] / weight[use].sum()
-    baseline = float(share @ table["baseline"].reindex(cells.items[use]).to_numpy())
+    baseline = float(share @ _without_exposure(cells, found, estimand)[use])
     units = int((found.treated + found.control)[use].sum())
     rows = "all" if estimand.target == "ate" else "exposed"
     how = f"mean of {words.item} effects over {rows} rows; errors clustered by {words.item} and {words.period}"
     return pooled_of(effect, stderr, df=df, baseline=baseline, items=items, units=units, how=how)
+
+
+def _without_exposure(cells: Cells, found: PanelFit, estimand: Estimand) -> Floats:
+    """Outcome `[I]` of the rows that the effect speaks of, had they not been exposed: as it was less the effect."""
+    all_rows = cells.weight.sum(1)
+    rows, outcome = all_rows, (cells.weight * cells.outcome).sum(1)
+    if estimand.target != "ate":
+        rows, outcome = found.size, (cells.weight * cells.exposed_outcome).sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((outcome - found.effect * found.size) / rows)
 
 
 def _ladder(estimand: Estimand, cells: Cells, found: PanelFit, effects: Effects, words: _Words) -> pd.DataFrame:

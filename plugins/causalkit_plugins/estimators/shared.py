@@ -36,7 +36,8 @@ class Shared:
     whether group and text are used at all, and whether effects are alike relative to how often the outcome
     occurs or in absolute terms, is what predicts left-out items best (leave-one-out log density, in closed
     form); a richer model must gain at least 1. Noise is `smooth_stderr` where the estimator gives it
-    (Smyth 2004), else `raw_stderr`.
+    (Smyth 2004), else `raw_stderr`; it is taken as independent between items, so that what all items of a
+    group met in the same periods can pass for a small part of the group's.
 
     Items without a raw effect get a predicted one, with a wider error, if they have a vector or a
     group. Raw columns stay as they are. With fewer than four raw effects nothing is shared.

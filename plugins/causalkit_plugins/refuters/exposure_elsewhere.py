@@ -25,7 +25,9 @@ class ExposureElsewhere:
     The column has the schema role `placebo-exposure`, such as "in the mailer of stores this household does not
     go to". What makes an item worth exposing elsewhere (season, a new price, demand) acts here too, and
     the exposure itself does not: a negative control (Lipsitch et al. 2010, Epidemiology 21).
-    Few items have enough periods that were exposed elsewhere only, so the pooled reading is the main one.
+    Few items have enough periods that were exposed elsewhere only, so the pooled reading is the main one:
+    on item × period cells, one coefficient for all items beside their own constants, items that vary more
+    and have more rows counting more, its error clustered by item and period.
     """
 
     sort: ClassVar[Literal["software-check", "falsification"]] = "falsification"

@@ -43,7 +43,8 @@ class FutureExposure:
     ) -> Verdicts:
         """Refit with the exposure ahead in place of the current one, which joins the adjustment.
 
-        Only periods whose future the given rows hold can be used. A log without numbered periods
+        Only periods whose future the given rows hold can be used: of blocks with gaps between, the first of
+        each block. Neither exposure nor outcome of other rows is read. A log without numbered periods
         gets a verdict that says it could not be tried.
         """
         ahead = f"{self.periods} {words.period(dataset, self.periods)} ahead"

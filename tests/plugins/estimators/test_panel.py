@@ -64,6 +64,18 @@ def test_arms_are_recovered_under_words_of_the_schema():
     assert ((ladder["lower"] < [0.02, 0.04, 0.06]) & (ladder["upper"] > [0.02, 0.04, 0.06])).all()
 
 
+@pytest.mark.parametrize("target", ["att", "ate"])
+def test_the_pooled_baseline_is_what_exposed_rows_would_have_had(target):
+    """Exposure in good seasons: unexposed weeks sold less than exposed ones would have anyway."""
+    world = planted_panel(3, items=60, season=0.6, relative=0.5)
+    pooled = Panel().fit(world.dataset, replace(world.estimand, target=target)).effects_.pooled
+    rows = world.dataset.interactions.frame()
+    shown = rows[rows["exposed"] == 1] if target == "att" else rows
+    outcome = np.average(shown["bought"], weights=shown["households"])
+    share = np.average(shown["exposed"], weights=shown["households"])
+    assert pooled.baseline == pytest.approx(outcome - share * pooled.effect, rel=0.01)
+
+
 def test_columns_are_those_of_the_contract_and_two_more(small):
     table = _fit(small).item
     assert tuple(table.columns) == (*ITEM_COLUMNS, "df", "smooth_stderr")
