@@ -20,7 +20,8 @@ class Verdicts:
     sort : a `software-check` (catches bugs, cannot see confounding) or a `falsification` (can).
     tried : what was done, one sentence.
     item : indexed by item: `estimate`, `stderr`, `p` (of "no effect here", two-sided); NaN where it
-        could not be tried. Empty where only the pooled reading makes sense.
+        could not be tried; `df`, the degrees of freedom of `p`, where that is Student's. Empty where
+        only the pooled reading makes sense.
     estimate, lower, upper : the pooled reading, in the effect's units, with a 95 % interval.
     rejected, tested : how many items read p < .05, of how many.
     read : what it says, one sentence; never that the effect is proven.

@@ -10,12 +10,12 @@ import pandas as pd
 
 from causalkit.components import Context, component
 from causalkit.errors import DataError
+from causalkit.statistics import t_interval
 from causalkit.types import Dataset, Effects, Explanation, Outputs, Ranking, Receipt, Verdicts, adjustment_columns
 from causalkit_plugins.explainers._template import Claim, decimals_of, interval, number, plain, receipt_text
 
 __all__ = ["ReceiptExplainer"]
 
-_Z = 1.959964
 _SEGMENT = "segment:"
 WIDEST = 2.0
 """A reading of a share whose interval is wider than from -1 to 1 has read nothing."""
@@ -145,7 +145,8 @@ class _Teller:
         if not found:
             return ""
         estimate, stderr = float(found.get("estimate", np.nan)), float(found.get("stderr", np.nan))
-        return self._shown(estimate, estimate - _Z * stderr, estimate + _Z * stderr)
+        df = float(found.get("df", np.inf))
+        return self._shown(estimate, *t_interval(estimate, stderr, df if df >= 1 else np.inf))
 
     def _pooled(self, verdict: Verdicts) -> str:
         return self._shown(verdict.estimate, verdict.lower, verdict.upper)

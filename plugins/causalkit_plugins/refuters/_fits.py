@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fitted:
-    """One refit: a table by item (`estimate`, `stderr`, `p`) and the pooled reading with its df."""
+    """One refit: a table by item (`estimate`, `stderr`, `p`, `df`) and the pooled reading with its df."""
 
     item: pd.DataFrame
     effect: float
@@ -63,7 +63,8 @@ def estimated_items(estimator: Estimator) -> pd.Index[Any] | None:
 def of_cells(items: pd.Index[Any], found: Any) -> Fitted:
     """`Fitted` of what `fit_cells` gave."""
     effect, stderr, df, _ = found.pooled()
-    table = pd.DataFrame({"estimate": found.effect, "stderr": found.stderr, "p": found.p}, index=items)
+    columns = {"estimate": found.effect, "stderr": found.stderr, "p": found.p, "df": found.df}
+    table = pd.DataFrame(columns, index=items)
     return Fitted(table, effect, stderr, df)
 
 
@@ -72,6 +73,7 @@ def refit(estimator: Any, dataset: Dataset, estimand: Estimand, context: Context
     effects = clone(estimator).fit(dataset, estimand, context=context).effects_
     columns = {"raw": "estimate", "raw_stderr": "stderr", "p": "p"}
     table = effects.item[list(columns)].rename(columns=columns).astype(float)
+    table["df"] = effects.item.get("df", np.inf)
     if effects.pooled is not None:
         return Fitted(table, effects.pooled.effect, effects.pooled.stderr)
     known = table["estimate"].dropna()

@@ -201,6 +201,12 @@ def test_a_placebo_that_reads_something_over_all_items_is_told_with_each() -> No
     assert said in receipt.text
 
 
+def test_an_items_placebo_has_students_interval() -> None:
+    few = replace(placebo(), item=placebo().item.assign(df=4.0))
+    [receipt] = told(row(), verdicts=(few,))
+    assert "read 0.1 of 100, 95 % −0.5 to 0.7 (future exposure)" in receipt.text
+
+
 def test_a_graph_is_mentioned_with_the_range_over_graphs() -> None:
     made = effects(graph_lower=-0.002, graph_upper=0.009)
     [receipt] = told(row(), made=made, graph=CausalGraph(("exposed", "bought"), ()))

@@ -97,6 +97,26 @@ def test_exposure_elsewhere_is_quiet_when_it_is_drawn_at_random():
     assert min(v.tested for v in verdicts) > 30
 
 
+def test_the_pooled_error_of_exposure_elsewhere_is_as_large_as_its_readings_vary():
+    from scipy.stats import norm
+
+    z = []
+    for seed in range(16):
+        world = _elsewhere(planted_panel(seed, items=60, weeks=24), seed=seed + 100)
+        cells = Panel().cells(world.dataset, world.estimand, extra=("elsewhere",))
+        slope, stderr = Panel().pooled_cells(cells, np.stack([cells.extra[..., 0], cells.exposed], 2))
+        z.append(slope[0] / stderr[0])
+    assert 0.6 < np.std(z) < 1.4
+    assert abs(np.mean(z)) < norm.ppf(0.999) / 4
+
+
+def test_an_items_reading_carries_its_degrees_of_freedom(healthy):
+    from causalkit.statistics import two_sided_p
+
+    item = _check(FutureExposure(), healthy).item.dropna()
+    np.testing.assert_allclose(item["p"], two_sided_p(item["estimate"], item["stderr"], item["df"]))
+
+
 def test_exposure_elsewhere_is_loud_when_it_follows_demand(healthy):
     verdict = _check(ExposureElsewhere(), _elsewhere(healthy, hidden=1.0))
     assert verdict.lower > 0
