@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from causalkit.run_handle import Run
     from causalkit.types import (
         Answers,
         CausalGraph,
@@ -289,14 +290,14 @@ class Executor(Protocol):
 class Tracker(Protocol):
     """Is told what a run does; one that raises never fails the run."""
 
-    def started(self, run: Any) -> None:
+    def started(self, run: Run) -> None:
         """The run folder is there; nothing has run yet."""
         ...
 
-    def step(self, run: Any, record: StepRecord) -> None:
+    def step(self, run: Run, record: StepRecord) -> None:
         """A step ended, well or badly."""
         ...
 
-    def finished(self, run: Any) -> None:
+    def finished(self, run: Run) -> None:
         """The run ended; `run.status` says how."""
         ...

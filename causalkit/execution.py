@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, cast
 
-from causalkit.components import Context
+from causalkit.components import Context, Tracker
 from causalkit.config import Config
 from causalkit.errors import CausalkitError, ComponentError, Interrupted
 from causalkit.registry import Registry
@@ -52,7 +52,7 @@ class Execution:
     config: Config
     registry: Registry
     context: Context
-    trackers: Sequence[Any]
+    trackers: Sequence[Tracker]
     fingerprint: str = ""
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ import pluggy
 from causalkit.components import Declaration
 
 if TYPE_CHECKING:
-    from causalkit.runner import Run
+    from causalkit.run_handle import Run
 
 __all__ = ["hookimpl", "hookspec"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking
 
 __all__ = ["claim", "make_ranking", "top_positions"]
 
+Positions = npt.NDArray[np.int64]
+
 BLOCK = 1024
+"""Users whose scores are held in memory at a time."""
 EVERYBODY = ""
 """The pseudo-user whom a ranker knows nothing about: its scores are the same for everybody."""
 
@@ -45,7 +49,6 @@ def make_ranking(
 
     `only_overall` leaves out the lists of segments and users.
     """
-    items = list(dataset.items.index)
     groups: list[tuple[str, Sequence[Any], Sequence[Any]]] = [("overall", [EVERYBODY], [EVERYBODY])]
     if not only_overall and effects is not None and len(effects.segment):
         own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
@@ -53,49 +56,59 @@ def make_ranking(
     if not only_overall:
         everyone = dataset.user_ids()
         groups.append(("user", everyone, everyone))
+    lists = _Lists(ranker, name, effects, list(dataset.items.index), top, context)
     tables = []
     for scope, ids, names in groups:
         for start in context.track(range(0, len(ids), BLOCK), f"ranking {scope}", -(-len(ids) // BLOCK)):
-            part, said = ids[start : start + BLOCK], names[start : start + BLOCK]
-            tables.append(_block(ranker, name, effects, part, said, items, scope, top, context))
+            block = slice(start, start + BLOCK)
+            tables.append(lists.of(scope, ids[block], names[block]))
     table = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else tables[0]
     return Ranking(table, name, _excluded(effects))
 
 
-def _block(
-    ranker: Ranker,
-    name: str,
-    effects: Effects | None,
-    ids: Sequence[Any],
-    names: Sequence[Any],
-    items: list[Any],
-    scope: str,
-    top: int,
-    context: Context,
-) -> pd.DataFrame:
-    values = np.asarray(ranker.scores(ids, items, context=context).values, np.float64)
-    if values.shape != (len(ids), len(items)):
-        raise ComponentError(
-            f"ranker {name!r} gave scores of shape {values.shape} for {len(ids)} users × {len(items)} items"
+@dataclass(frozen=True)
+class _Lists:
+    """What all lists of one ranking have in common."""
+
+    ranker: Ranker
+    name: str
+    effects: Effects | None
+    items: list[Any]
+    top: int
+    context: Context
+
+    def of(self, scope: str, ids: Sequence[Any], names: Sequence[Any]) -> pd.DataFrame:
+        """The best items of each of `ids`, who are called `names` in the table."""
+        values = np.asarray(self.ranker.scores(ids, self.items, context=self.context).values, np.float64)
+        users, items = len(ids), len(self.items)
+        if values.shape != (users, items):
+            raise ComponentError(
+                f"ranker {self.name!r} gave scores of shape {values.shape} for {users} users × {items} items"
+            )
+        best = top_positions(values, self.top)
+        row, rank = np.nonzero(best >= 0)
+        column = best[row, rank]
+        table = pd.DataFrame(
+            {
+                "scope": scope,
+                "who": np.asarray([str(n) for n in names], object)[row],
+                "rank": rank + 1,
+                "item": pd.Index(self.items)[column],
+                "score": values[row, column],
+            }
         )
-    best = top_positions(values, top)
-    row, rank = np.nonzero(best >= 0)
-    column = best[row, rank]
-    table = pd.DataFrame(
-        {
-            "scope": scope,
-            "who": np.asarray([str(n) for n in names], object)[row],
-            "rank": rank + 1,
-            "item": pd.Index(items)[column],
-            "score": values[row, column],
-        }
-    )
-    return _with_claims(table, effects, ids, items, row, column)
+        return _with_claims(table, self.effects, ids, self.items, row, column)
 
 
 def _with_claims(
-    table: pd.DataFrame, effects: Effects | None, ids: Sequence[Any], items: list[Any], row: Any, column: Any
+    table: pd.DataFrame,
+    effects: Effects | None,
+    ids: Sequence[Any],
+    items: list[Any],
+    row: Positions,
+    column: Positions,
 ) -> pd.DataFrame:
+    """The table with what is claimed of `items[column]` for `ids[row]`, row by row."""
     if effects is None:
         blank = {"effect": np.nan, "stderr": np.nan, "lower": np.nan, "upper": np.nan, "level": "", "status": ""}
         return table.assign(**blank)[list(RANKING_COLUMNS)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalkit.components import Context
+from causalkit.components import Context, Executor, Tracker
 from causalkit.config import Config, load_config
 from causalkit.errors import CausalkitError, UsageError, nearest
 from causalkit.execution import Execution
@@ -45,11 +45,11 @@ def run(
     seed: int | None = None,
     until: str | None = None,
     device: str = "cpu",
-    executor: Any = None,
+    executor: Executor | str | Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     progress: Progress | None = None,
     registry: Registry | None = None,
-    trackers: Sequence[Any] = (),
+    trackers: Sequence[Tracker | str | Mapping[str, Any]] = (),
 ) -> Run:
     """Run a config, a packaged example (`"quickstart"`, `"shop"`), or a mapping.
 

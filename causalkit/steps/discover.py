@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +39,7 @@ def _effective_n(seen: Variables) -> Iterator[str]:
         yield f"effective n {seen.units_of(names[0])} ({said}): {', '.join(names)}"
 
 
-def gather_knowledge(seen: Variables, config: Any) -> Knowledge:
+def gather_knowledge(seen: Variables, config: Mapping[str, Any] | None) -> Knowledge:
     """The schema's tiers together with the config's `knowledge:`; raises `ConfigError`."""
     known = seen.knowledge()
     if config:
