@@ -104,6 +104,12 @@ def held_out(solved: Solved) -> Floats:
     return np.asarray(0.5 * (np.log(p) - np.log(2 * np.pi) - solved.p_y**2 / p))
 
 
+def held_share(solved: Solved) -> float:
+    """Share of y within the 95 % interval that all others predict for it, its own noise included."""
+    p = np.maximum(solved.p_diagonal, 1e-300)
+    return float((np.abs(solved.p_y) < 1.959964 * np.sqrt(p)).mean())
+
+
 def shrunk(y: Floats, v: Floats, solved: Solved) -> tuple[Floats, Floats]:
     """Posterior mean and variance of each item's effect, the mean's uncertainty included."""
     return y - v * solved.p_y, np.maximum(v - v**2 * solved.p_diagonal, 0.0)

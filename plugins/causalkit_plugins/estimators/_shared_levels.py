@@ -19,6 +19,7 @@ from ._effects import codes_of, needed_columns, sound_rows
 Floats = npt.NDArray[np.float64]
 _FLOOR = 0.25
 """Events an item without any is credited with, so that its level is above zero."""
+_NO_SPREAD = 0.005
 _FEWEST_ITEMS = 10
 """Items from which it can be told whether segments respond in proportion."""
 
@@ -133,6 +134,20 @@ class Responses:
         """How far each segment's response is from proportion, beyond its error; 0 where that cannot be told."""
         beyond = np.sqrt(np.maximum((self.ratio - 1) ** 2 - self.stderr**2, 0))
         return np.where(np.isfinite(beyond) & (self.spread > 0), beyond, 0.0)
+
+    def said(self, segments: pd.Index[Any]) -> str:
+        """What is assumed of segments, and what the log says about it."""
+        taken = "Within an item, segments are taken to respond in proportion to how often they have the outcome"
+        if not np.isfinite(self.spread):
+            return f"{taken}; this log cannot tell whether they do."
+        if self.spread < _NO_SPREAD:
+            return f"{taken}; pooled over items, no departure from that is seen."
+        low, high = int(self.ratio.argmin()), int(self.ratio.argmax())
+        return (
+            f"{taken}; pooled over items they do not: relative responses spread by {self.spread:.0%}, from "
+            f"{self.ratio[low]:.2f} ({segments[low]}) to {self.ratio[high]:.2f} ({segments[high]}) of the item's. "
+            "Effects are not corrected for that; the segments' errors are widened by it."
+        )
 
 
 def responses(counts: Counts) -> Responses:

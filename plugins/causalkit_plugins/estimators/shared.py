@@ -16,7 +16,7 @@ from causalkit.types import Dataset, Effects, Embeddings, Estimand, SegmentMap
 
 from . import _shared_fit as model
 from ._effects import item_table
-from ._shared_levels import Counts, Responses, count, proportional, responses
+from ._shared_levels import Counts, count, proportional, responses
 
 Floats = npt.NDArray[np.float64]
 _FEWEST = 4
@@ -237,7 +237,7 @@ def _with_shared(
     ordered = table.reindex(dataset.items.index)
     found = responses(counts)
     segment = proportional(ordered, counts, shared.segment_strength, df, found.bias)
-    note = _said_of_segments(found, counts)
+    note = found.said(counts.segments)
     return replace(effects, segment=segment, segments=SegmentMap.of(dataset), assumptions=(*effects.assumptions, note))
 
 
@@ -280,22 +280,10 @@ def _said(best: _Chosen, sources: _Sources, raw: int, cold: int, tried: int) -> 
     told = (
         f"Effects of {raw} items share strength {scale}, drawn to what {towards} tell{'s' * (len(best.structure) < 2)}"
     )
+    held = model.held_share(best.solved)
     return (
-        f"{told} (the best of {tried} models on left-out items); {cold} items without an estimate get a predicted one."
-    )
-
-
-def _said_of_segments(found: Responses, counts: Counts) -> str:
-    taken = "Within an item, segments are taken to respond in proportion to how often they have the outcome"
-    if not np.isfinite(found.spread):
-        return f"{taken}; this log cannot tell whether they do."
-    if found.spread < 0.005:
-        return f"{taken}; pooled over items, no departure from that is seen."
-    low, high = int(found.ratio.argmin()), int(found.ratio.argmax())
-    return (
-        f"{taken}; pooled over items they do not: relative responses spread by {found.spread:.0%}, from "
-        f"{found.ratio[low]:.2f} ({counts.segments[low]}) to {found.ratio[high]:.2f} ({counts.segments[high]}) of the "
-        "item's. Effects are not corrected for that; the segments' errors are widened by it."
+        f"{told} (the best of {tried} models on left-out items); {cold} items without an estimate get a predicted one. "
+        f"Predicted for each item as if it had none, 95 % intervals held {held:.0%} of the raw effects."
     )
 
 

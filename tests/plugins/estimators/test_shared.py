@@ -205,6 +205,24 @@ def test_moderated_variance_recovers_a_common_scale():
     np.testing.assert_array_equal(moderated_variance(seen[:3], df[:3], model_variance[:3]), seen[:3])
 
 
+def test_left_out_items_say_how_calibrated_predictions_are():
+    """Closed form against refits without the item, its group's variance kept."""
+    rng = np.random.default_rng(0)
+    v = rng.uniform(0.5, 2, 40)
+    block = model.group_block(rng.integers(0, 5, 40))
+    y = 1 + block @ rng.normal(size=5) + rng.normal(size=40) + np.sqrt(v) * rng.normal(size=40)
+    s = np.array([1.0, 1.0])
+    held = []
+    for i in range(40):
+        rest = np.arange(40) != i
+        solved = model.solve(y[rest], v[rest], [block[rest]], s)
+        mean, variance = model.predicted(block[[i]], solved)
+        held.append(abs(y[i] - mean[0]) < 1.959964 * np.sqrt(variance[0] + v[i]))
+    assert model.held_share(model.solve(y, v, [block], s)) == pytest.approx(np.mean(held))
+    world = planted_panel(1, text=0.5)
+    assert "intervals held 9" in _shared(world, _embeddings(world)).effects_.assumptions[-1]
+
+
 @pytest.mark.parametrize(("times", "said"), [((0.5, 1.0, 1.5), "no departure"), ((1.0, 1.0, 1.0), "they do not")])
 def test_segments_cover_and_say_where_responses_are_not_in_proportion(times, said):
     """Segments have the outcome .5, 1 and 1.5 times as often; effects follow that, or are alike for all."""
