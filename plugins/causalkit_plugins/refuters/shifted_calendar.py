@@ -25,6 +25,9 @@ class ShiftedCalendar:
     (or the adjustment misses a slow season); if far fewer, they are too large. It is a placebo
     law for the t statistics as in randomisation inference (Bertrand, Duflo & Mullainathan 2004, QJE 119).
 
+    Only the periods of the given rows are rotated: where they lie in blocks, the end of one block is joined
+    to the start of the next, and a shift by k is one by k used periods.
+
     It judges the inference as a whole. An item's own few rotations cannot say that its effect is wrong:
     a true effect stands out of them, and so it is meant to. So the verdict has no table by item, and
     refutes none.
