@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from causalkit.components import Context
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Separation
 from causalkit_plugins.discoverers._orientation import Marks, Triple, orient
 from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton, middle_shares
@@ -15,12 +16,12 @@ from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_
 
 @dataclass(frozen=True)
 class Search:
-    """How to search; see the fields of `PC`. `check` raises once the user has asked to stop."""
+    """How to search; see the fields of `PC`. `context` shows progress, and raises once the user has asked to stop."""
 
     alpha: float
     max_k: int | None
     colliders: Literal["majority", "conservative", "max-p"]
-    check: Callable[[], None] = lambda: None
+    context: Context = Context()
 
 
 def search(
@@ -28,7 +29,7 @@ def search(
 ) -> CausalGraph:
     """The graph over `nodes`, of which `names` (sorted, as `test` counts them) can be tested."""
     allowed, required = _permissions(names, knowledge)
-    found = find_skeleton(test, allowed, required, settings.alpha, settings.max_k, settings.check)
+    found = find_skeleton(test, allowed, required, settings.alpha, settings.max_k, settings.context)
     colliders, ambiguous = _triples(test, found, allowed, settings)
     marks = orient(found.adjacent, allowed, colliders, ambiguous)
     edges = _edges(names, found, marks, knowledge)
@@ -62,7 +63,7 @@ def _triples(test: Test, found: Skeleton, allowed: Bools, settings: Search) -> t
     if settings.colliders == "max-p":
         shares = _recorded(found)
     else:
-        shares = middle_shares(test, found, allowed, settings.alpha, settings.check)
+        shares = middle_shares(test, found, allowed, settings.alpha, settings.context.check)
     below, above = (0.5, 0.5) if settings.colliders == "majority" else (1e-12, 1 - 1e-12)
     colliders = [triple for triple, share in shares.items() if share < below]
     plain = {triple for triple, share in shares.items() if share > above}

@@ -13,6 +13,8 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 
+from causalkit.components import Context
+
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -64,7 +66,7 @@ class _Best:
 
 
 def find_skeleton(
-    test: Test, allowed: Bools, required: Bools, alpha: float, max_k: int | None, check: Callable[[], None]
+    test: Test, allowed: Bools, required: Bools, alpha: float, max_k: int | None, context: Context
 ) -> Skeleton:
     """PC-stable's skeleton (Colombo & Maathuis 2014, JMLR 15): adjacency is frozen for each level.
 
@@ -81,7 +83,7 @@ def find_skeleton(
         if max_k is not None and level > max_k:
             found.capped = True
             break
-        best = _level(test, found, allowed, level, check)
+        best = _level(test, found, allowed, level, context)
         _separate(found, best, required, alpha, level)
         found.level = level
         level += 1
@@ -95,9 +97,9 @@ def _has_sets(adjacent: Bools, allowed: Bools, level: int) -> bool:
     return bool((adjacent & (left >= level)).any())
 
 
-def _level(test: Test, found: Skeleton, allowed: Bools, level: int, check: Callable[[], None]) -> _Best:
+def _level(test: Test, found: Skeleton, allowed: Bools, level: int, context: Context) -> _Best:
     best = _Best(np.full(found.adjacent.shape, -1.0))
-    for i in range(len(allowed)):
+    for i in context.track(range(len(allowed)), f"testing edges, given {level}", len(allowed)):
         pool = np.flatnonzero(found.adjacent[i] & allowed[:, i])
         targets = np.flatnonzero(found.adjacent[i])
         targets = targets[targets > i] if level == 0 else targets
@@ -106,7 +108,6 @@ def _level(test: Test, found: Skeleton, allowed: Bools, level: int, check: Calla
         if comb(len(pool), level) > MOST_SETS:
             found.hubs[i] = min(level - 1, found.hubs.get(i, level))
             continue
-        check()
         for sets, p in tested(test, i, pool, targets, level):
             best.offer(i, sets, targets, p)
             found.untested += int(np.isnan(p).sum() - (sets[:, :, None] == targets).sum())

@@ -65,7 +65,7 @@ class PC:
         """
         columns = prepare(variables, self.test)
         known = _about(variables, knowledge)
-        settings = Search(self.alpha, self.max_k, self.colliders, context.check)
+        settings = Search(self.alpha, self.max_k, self.colliders, context)
         graph = search(_test(columns, variables), columns.names, variables.names, known, settings)
         return CausalGraph(graph.nodes, graph.edges, graph.separations, (*columns.notes, *graph.notes))
 

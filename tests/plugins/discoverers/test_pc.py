@@ -340,3 +340,17 @@ def test_a_set_that_holds_every_target_of_its_level_is_no_test():
     test = WilksLambda([np.corrcoef(scores.T)], [np.array([0]), np.array([1]), np.array([2, 3])], levels)
     found = test(0, np.array([[1]]), np.array([1]))
     assert found.shape == (1, 1) and np.isnan(found).all()
+
+
+def test_progress_is_told_for_every_size_of_set():
+    class Told:
+        def __init__(self):
+            self.labels = []
+
+        def track(self, items, label, total):
+            self.labels.append((label, total))
+            return iter(items)
+
+    told = Told()
+    PC().discover(variables(linear_world(6, 400, 0)), context=Context(progress=told))
+    assert told.labels[:2] == [("testing edges, given 0", 6), ("testing edges, given 1", 6)]
