@@ -56,6 +56,8 @@ def test_estimates_see_training_rows_then_test_rows_too_and_discoverys_never(mon
     run = ck.run(SMALL, until="refit", runs_dir=tmp_path)
     parts = {name: set(run.split.values(name)) for name in ("discover", "training", "test")}
     assert not parts["discover"] & (parts["training"] | parts["test"])
+    reported, measured = run.effects.item["treated"], run.evaluated_effects.item["treated"]
+    assert reported.sum() > measured.sum()
     refitted = [rows for rows in seen if rows == parts["training"] | parts["test"]]
     assert len(refitted) >= 2
     assert all(rows == parts["training"] for rows in seen[: -len(refitted)])

@@ -42,25 +42,10 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
         and pd.api.types.is_numeric_dtype(frame[c.name])
     ]
     for name in numeric:
-        gaps = ~np.isfinite(frame[name].to_numpy(np.float64, na_value=np.nan))
-        if not gaps.any():
-            continue
-        if plan.missing not in ("drop", "mean"):
-            raise DataError(
-                f"column {name!r} has {int(gaps.sum())} missing or infinite values in {len(frame)} rows",
-                "Say what to do: clean: {missing: drop} or clean: {missing: mean}.",
-            )
-        if plan.missing == "drop":
-            frame = frame[~gaps]
-        else:
-            frame = frame.assign(**{name: np.where(gaps, frame.loc[~gaps, name].mean(), frame[name])})
-        done.append(
-            Cleaning(
-                "dropped rows with gaps" if plan.missing == "drop" else "filled gaps with the mean",
-                name,
-                int(gaps.sum()),
-            )
-        )
+        frame, count = _without_gaps(frame, name, plan.missing)
+        if count:
+            what = "dropped rows with gaps" if plan.missing == "drop" else "filled gaps with the mean"
+            done.append(Cleaning(what, name, count))
     if plan.outliers is not None:
         for name in numeric:
             frame, count = _clip(frame, name, plan.outliers)
@@ -75,6 +60,21 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
     if not done:
         return dataset, ()
     return replace(dataset, interactions=type(dataset.interactions)(frame)), tuple(done)
+
+
+def _without_gaps(frame: pd.DataFrame, name: str, how: str | None) -> tuple[pd.DataFrame, int]:
+    gaps = ~np.isfinite(frame[name].to_numpy(np.float64, na_value=np.nan))
+    count = int(gaps.sum())
+    if not count:
+        return frame, 0
+    if how == "drop":
+        return frame[~gaps], count
+    if how == "mean":
+        return frame.assign(**{name: np.where(gaps, frame.loc[~gaps, name].mean(), frame[name])}), count
+    raise DataError(
+        f"column {name!r} has {count} missing or infinite values in {len(frame)} rows",
+        "Say what to do: clean: {missing: drop} or clean: {missing: mean}.",
+    )
 
 
 def _clip(frame: pd.DataFrame, name: str, deviations: float) -> tuple[pd.DataFrame, int]:
