@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -28,6 +29,10 @@ class Progress(Protocol):
 
     def track(self, items: Iterable[Any], label: str, total: int | None) -> Iterator[Any]:
         """Yield `items`, advancing a bar named `label`."""
+        ...
+
+    def busy(self, label: str) -> AbstractContextManager[None]:
+        """Show that `label` is under way, for work that is no loop."""
         ...
 
 
@@ -84,6 +89,10 @@ class Context:
         for item in items:
             self.check()
             yield item
+
+    def busy(self, label: str) -> AbstractContextManager[None]:
+        """Show that `label` is under way until the block ends."""
+        return nullcontext() if self.progress is None else self.progress.busy(label)
 
     def check(self) -> None:
         """Raise `Interrupted` if the user has asked to stop."""

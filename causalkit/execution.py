@@ -93,7 +93,8 @@ class Execution:
         self._broadcast("step_started", step=step)
         began = time.perf_counter()
         try:
-            work = self._do(step, work)
+            with self.context.busy(step):
+                work = self._do(step, work)
         except BaseException as error:
             self._ended_badly(step, used, time.perf_counter() - began, error)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -45,6 +46,15 @@ class RichProgress:
         finally:
             if task is not None:
                 self._leave(task)
+
+    @contextlib.contextmanager
+    def busy(self, label: str) -> Iterator[None]:
+        """A moving bar named `label` until the block ends: steps that are no loops show it."""
+        task = self._enter(label, None)
+        try:
+            yield
+        finally:
+            self._leave(task)
 
     def _enter(self, label: str, total: int | None) -> Any:
         if self._bars is None:

@@ -55,6 +55,16 @@ def test_a_slow_loop_gets_a_bar_that_goes_away(clock):
     assert not clock[0].running
 
 
+def test_work_that_is_no_loop_shows_that_it_is_under_way(clock):
+    progress = RichProgress()
+    with Context(progress=progress).busy("discover"):
+        assert clock[0].running
+        assert list(progress.track([1], "inner", 1)) == [1]
+        assert clock[0].running
+    assert clock[0].tasks["discover"] == [0, None]
+    assert not clock[0].running
+
+
 def test_nested_loops_share_one_display(clock):
     progress = RichProgress()
     for _ in progress.track(range(3), "outer", 3):
