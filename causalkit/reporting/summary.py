@@ -135,7 +135,7 @@ def _too_many(verdict: Verdicts) -> bool:
 def caveats(view: ReportView) -> list[Caveat]:
     """What weakens the answer, and what must be said beside it, weightiest first."""
     found = [*_of_estimand(view), *_of_falsification(view), *_of_ladder(view)]
-    found += [*_of_slope(view.calibration), *_of_items(view), *_of_text(view), *_of_data(view)]
+    found += [*_of_slope(view.calibration), *_of_transport(view), *_of_items(view), *_of_text(view), *_of_data(view)]
     return sorted(found, key=lambda caveat: caveat.level != "weakens")
 
 
@@ -160,7 +160,7 @@ def _of_estimand(view: ReportView) -> list[Caveat]:
                 "intervals are conditional on the graph.",
             )
         )
-    found += [Caveat("note", f"The graph warns: {text}") for text in estimand.warnings]
+    found += [Caveat("note", text[:1].upper() + text[1:] + ".") for text in estimand.warnings]
     return found
 
 
@@ -199,9 +199,21 @@ def _of_slope(slope: Measurement | None) -> list[Caveat]:
     if math.isfinite(slope.lower) and slope.lower <= 0:
         return [Caveat("weakens", "Held-out effects do not follow the claimed ones: the slope's interval includes 0.")]
     if math.isfinite(slope.upper) and slope.upper < 1:
-        told = f"slope {number(slope.value)}, {number(slope.lower)} to {number(slope.upper)}"
-        return [Caveat("weakens", f"Differences between items are claimed larger than they are held out ({told}).")]
+        text = f"Differences between items are claimed larger than they are held out ({_slope_of(slope)})."
+        return [Caveat("weakens", text)]
     return []
+
+
+def _of_transport(view: ReportView) -> list[Caveat]:
+    """Whether later rows, which nothing was tuned on, follow the claims less."""
+    slope = next((m for m in view.transport if m.name == "calibration-slope"), None)
+    if slope is None or not math.isfinite(slope.upper) or slope.upper >= 1:
+        return []
+    return [Caveat("weakens", f"Later rows, never tuned on, follow the claims less ({_slope_of(slope)}).")]
+
+
+def _slope_of(slope: Measurement) -> str:
+    return f"slope {number(slope.value)}, {number(slope.lower)} to {number(slope.upper)}"
 
 
 def _of_items(view: ReportView) -> list[Caveat]:

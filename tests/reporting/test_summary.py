@@ -86,6 +86,14 @@ def test_digits_follow_the_width_of_the_intervals():
     assert Units.fitting("rows", []).digits == 2
 
 
+def test_later_rows_that_follow_the_claims_less_weaken_the_answer():
+    view = sample.view()
+    assert "Later rows, never tuned on, follow the claims less (slope 0.55, 0.10 to 0.95)." in weakens(view)
+    steady = Measurement("calibration-slope", 0.9, 0.7, 1.1, 180, "uplift")
+    assert "Later rows" not in weakens(replace(view, transport=(steady,)))
+    assert "Later rows" not in weakens(replace(view, transport=()))
+
+
 def test_the_view_finds_claimed_effects_and_slope_among_the_measurements():
     view = sample.view()
     table, other = view.claimed, Measurement("calibration-slope", 0.1, of="popularity")
