@@ -83,7 +83,7 @@ def _estimand(dataset: Dataset, design: Design, reading: Reading, target: Target
         treatment=design.treatment,
         outcome=design.outcome,
         target=target,
-        unit=dataset.schema.assignment,
+        unit=dataset.unit,
         adjustment=reading.adjustment,
         instruments=design.instruments,
         mediators=tuple(dict.fromkeys((*design.mediators, *reading.mediators))),

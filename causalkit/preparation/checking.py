@@ -193,8 +193,8 @@ def _numbers(values: pd.Series[Any], name: str, what: str) -> npt.NDArray[np.flo
 
 
 def _notes(dataset: Dataset, rows: pd.DataFrame) -> Iterator[str]:
-    if not dataset.schema.assignment:
-        yield "the schema names no unit of assignment: intervals assume independent rows"
+    if not dataset.unit:
+        yield "the schema names no unit of assignment and no cluster: intervals assume independent rows"
     bare = int(dataset.items.isna().all(axis=1).sum()) if len(dataset.items.columns) else 0
     if bare:
         yield f"{bare} items have no attributes"

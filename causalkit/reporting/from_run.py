@@ -82,7 +82,7 @@ def _dataset_facts(data: Dataset, facts: Facts) -> DatasetFacts:
         items=facts.items,
         users=facts.users or None,
         periods=facts.periods or None,
-        assignment=data.schema.assignment,
+        assignment=data.unit,
         cleaning=tuple(Count(what, n) for what, n in facts.cleaning),
         split=facts.split,
         notes=facts.notes,
@@ -159,7 +159,7 @@ def _transport_note(run: Run, later: Sequence[Measurement]) -> str:
 
 def _assumptions(data: Dataset, estimand: Estimand | None, effects: Effects | None, graph: bool) -> Iterator[str]:
     """In words: what was treated, interference, the unit of assignment, what is not identified."""
-    words, unit = data.schema.words, data.schema.assignment
+    words, unit = data.schema.words, data.unit
     if estimand is not None and estimand.bundle:
         labels = ", ".join(data.schema[b].label if b in data.schema else b for b in estimand.bundle)
         yield f"The treatment is a bundle: {words.exposure}{words.bundle}; {labels} comes with it, not adjusted for."
@@ -167,9 +167,9 @@ def _assumptions(data: Dataset, estimand: Estimand | None, effects: Effects | No
         yield f"The treatment is a bundle: {words.exposure}{words.bundle}; its parts are not told apart."
     yield "No interference (SUTVA): showing one item is taken not to change what happens to another, or to other units."
     yield (
-        f"Intervals follow the assignment unit, {' × '.join(unit)}."
+        f"Intervals follow the unit taken as independent, {' × '.join(unit)}."
         if unit
-        else "No assignment unit was declared: the intervals assume independent rows."
+        else "No assignment unit or cluster was declared: the intervals assume independent rows."
     )
     if data.user is None:
         yield f"Rows are counts by segment: the log cannot say what exposing only one of the {words.units} would do."

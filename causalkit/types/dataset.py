@@ -216,6 +216,17 @@ class Dataset:
             return []
         return sorted(self.interactions.frame([self.user])[self.user].unique(), key=str)
 
+    @cached_property
+    def unit(self) -> tuple[str, ...]:
+        """What is taken as independent: the declared cluster, else the assignment unit; empty: each row."""
+        cluster = self.schema.find("cluster")
+        return (cluster,) if cluster else self.schema.assignment
+
+    @cached_property
+    def unit_within_item(self) -> tuple[str, ...]:
+        """The columns of `unit` other than the item: with the item, what errors are clustered by."""
+        return tuple(name for name in self.unit if name != self.item)
+
     def weights(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Each row's frequency weight; ones where the log has none."""
         return np.ones(len(rows)) if self.weight is None else rows[self.weight].to_numpy(np.float64)

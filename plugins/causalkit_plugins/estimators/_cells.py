@@ -52,7 +52,7 @@ class LevelledRows:
             )
         if level == "segment" and dataset.segment is None and "segment" not in dataset.users:
             dataset.schema.need("segment", "t-learner-eb at level 'segment'")
-        units = tuple(name for name in dataset.schema.assignment if name != dataset.item)
+        units = dataset.unit_within_item
         adjust = adjusted(dataset, estimand)
         names = needed_columns(dataset, estimand, dataset.user, dataset.segment, *units, *adjust)
         frame = sound_rows(dataset.interactions.frame(names), dataset, estimand)
@@ -77,7 +77,7 @@ class LevelledRows:
             y,
             base,
             _noise(item, w, t, y - base, len(dataset.items)),
-            bool(dataset.schema.assignment),
+            bool(dataset.unit),
             " × ".join(units) or "row",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,8 @@ class AIPW:
     "Folds of cross-fitting."
     clip: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Propensities are held within [clip, 1 - clip]; the share of rows where that bites is reported."
+    propensity: Literal["logged", "estimated"] = "logged"
+    "`logged`: the log's own propensities where its schema has that role (else estimated); or always estimated."
     penalty: Annotated[float, Field(ge=0)] = 1.0
     "Ridge penalty on standardised columns, in assignment units, of propensity and outcome fits."
     min_units: Annotated[int, Field(ge=2)] = 4
@@ -70,6 +72,8 @@ class AIPW:
             list(batches(rows.item, len(dataset.items), 4 * (rows.x.shape[1] + 1))), "doubly robust effects"
         ):
             self._nuisances(rows, batch, fold, (e, m1, m0))
+        if rows.logged is not None and self.propensity == "logged":
+            e = rows.logged
         self.effects_ = self._effects(dataset, estimand, rows, (e, m1, m0))
         return self
 
@@ -132,7 +136,7 @@ class AIPW:
             reason=reason,
         )
         pooled = _pooled(rows, score, mass, effect, baseline)
-        return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self.clip))
+        return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self))
 
     def _reasons(self, count: _Arms, few: np.ndarray, clip_share: Floats, stderr: Floats, unit: str) -> np.ndarray:
         reason = plain_reason(count.treated, count.control, unit)
@@ -146,7 +150,9 @@ class AIPW:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Flat arrays: item code, item × unit code, each such group's item, unit, weight, exposure, outcome, covariates."""
+    """Flat arrays: item code, item × unit code, each such group's item, unit, weight, exposure, outcome,
+    covariates, and propensities where they were logged.
+    """
 
     item: Ints
     group: Ints
@@ -158,18 +164,19 @@ class _Rows:
     x: Floats
     units: Floats
     unit_name: str
+    logged: Floats | None
 
     @classmethod
     def read(cls, dataset: Dataset, estimand: Estimand) -> _Rows:
-        unit_names = tuple(name for name in dataset.schema.assignment if name != dataset.item)
+        unit_names, logged = dataset.unit_within_item, dataset.schema.find("propensity")
         adjust = adjusted(dataset, estimand)
-        columns = needed_columns(dataset, estimand, *unit_names, *adjust)
+        columns = needed_columns(dataset, estimand, *unit_names, *adjust, logged)
         rows = sound_rows(dataset.interactions.frame(columns), dataset, estimand)
         item = codes_of(rows[dataset.item], dataset.items.index)
         rows, item, weight = _each(rows[item >= 0], item[item >= 0], dataset)
         if not len(rows):
             raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
-        if dataset.schema.assignment:
+        if dataset.unit:
             unit, count = unit_codes(rows, unit_names)
         else:
             unit, count = np.arange(len(rows)), len(rows)
@@ -186,7 +193,8 @@ class _Rows:
             rows[estimand.outcome].to_numpy(float),
             design(dataset, rows, adjust),
             np.bincount(owner, minlength=len(dataset.items)).astype(float),
-            " × ".join(unit_names) or ("item" if dataset.schema.assignment else "row"),
+            " × ".join(unit_names) or ("item" if dataset.unit else "row"),
+            rows[logged].to_numpy(float) if logged else None,
         )
 
 
@@ -196,7 +204,7 @@ def _each(rows: pd.DataFrame, item: Ints, dataset: Dataset) -> tuple[pd.DataFram
     Weights that are no whole numbers stay weights of a row each.
     """
     weight = dataset.weights(rows)
-    if dataset.weight is None or dataset.schema.assignment or not np.array_equal(weight, np.rint(weight)):
+    if dataset.weight is None or dataset.unit or not np.array_equal(weight, np.rint(weight)):
         return rows, item, weight
     if weight.sum() > _MOST_ROWS:
         raise DataError(
@@ -268,11 +276,14 @@ def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: 
     )
 
 
-def _assumptions(dataset: Dataset, estimand: Estimand, clip: float) -> tuple[str, ...]:
+def _assumptions(dataset: Dataset, estimand: Estimand, used: AIPW) -> tuple[str, ...]:
     named = ", ".join(estimand.adjustment) or "nothing"
-    said = [
-        f"Given {named}, exposure is as good as random within an item.",
-        "Either the propensity (logistic) or the outcome (linear) model is right.",
-        f"Propensities are held within [{clip:g}, {1 - clip:g}].",
-    ]
-    return tuple(said) if dataset.schema.assignment else (*said, "Assumes independent rows.")
+    if used.propensity == "logged" and dataset.schema.find("propensity"):
+        design = ("The logged propensities are those by which exposure was decided.",)
+    else:
+        design = (
+            f"Given {named}, exposure is as good as random within an item.",
+            "Either the propensity (logistic) or the outcome (linear) model is right.",
+        )
+    said = (*design, f"Propensities are held within [{used.clip:g}, {1 - used.clip:g}].")
+    return said if dataset.unit else (*said, "Assumes independent rows.")

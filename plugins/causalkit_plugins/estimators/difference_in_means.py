@@ -39,8 +39,8 @@ class DifferenceInMeans:
         context: Context = Context(),
     ) -> DifferenceInMeans:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read."""
-        unit = tuple(name for name in dataset.schema.assignment if name != dataset.item)
-        clustered = bool(dataset.schema.assignment)
+        unit = dataset.unit_within_item
+        clustered = bool(dataset.unit)
         cells = {dataset.item: dataset.items.index}
         if self.level == "segment":
             segment = dataset.schema.need("segment", "difference-in-means at level 'segment'")

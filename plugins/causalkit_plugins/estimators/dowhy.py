@@ -203,12 +203,12 @@ class _Rows:
 
     @classmethod
     def read(cls, dataset: Dataset, estimand: Estimand, names: tuple[str, ...]) -> _Rows:
-        units = tuple(name for name in dataset.schema.assignment if name != dataset.item)
+        units = dataset.unit_within_item
         columns = needed_columns(dataset, estimand, *units, *names)
         rows = sound_rows(dataset.interactions.frame(columns), dataset, estimand)
         item = codes_of(rows[dataset.item], dataset.items.index)
         rows, item = rows[item >= 0], item[item >= 0]
-        unit = unit_codes(rows, units)[0] if dataset.schema.assignment else np.arange(len(rows))
+        unit = unit_codes(rows, units)[0] if dataset.unit else np.arange(len(rows))
         t, y = (rows[name].to_numpy(float) for name in (estimand.treatment, estimand.outcome))
         return cls(item, unit, dataset.weights(rows), t, y, design(dataset, rows, names))
 
