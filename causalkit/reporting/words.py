@@ -47,13 +47,13 @@ def wrapped(text: object, width: int, lines: int) -> list[str]:
 
 
 def count(n: object) -> str:
-    """A whole number with thin spaces between thousands.
+    """A whole number with narrow spaces that do not break between thousands.
 
     >>> count(20900)
-    '20\u2009900'
+    '20\u202f900'
     """
     value = float(n)  # type: ignore[arg-type]
-    return "–" if not math.isfinite(value) else f"{value:,.0f}".replace(",", "\u2009").replace("-", "−")
+    return "–" if not math.isfinite(value) else f"{value:,.0f}".replace(",", "\u202f").replace("-", "−")
 
 
 def number(value: float, digits: int = 2, *, sign: bool = False) -> str:

@@ -269,7 +269,7 @@ def test_a_run_that_is_not_identified_says_so_first():
 def test_the_quickstart_s_size_fits_with_every_effect():
     made = render_report(sample.view(2378))
     assert len(made.encode()) <= MOST_BYTES
-    assert "Every effect as a table (2\u2009378 product types)" in made
+    assert "Every effect as a table (2\u202f378 product types)" in made
 
 
 def test_thirty_thousand_items_with_endless_titles_fit_and_the_cut_is_said():
@@ -289,7 +289,7 @@ def test_thirty_thousand_items_with_endless_titles_fit_and_the_cut_is_said():
     )
     made = render_report(big)
     assert len(made.encode()) <= MOST_BYTES
-    assert re.search(r"Every effect as a table \([\d\u2009]+ of 30\u2009000 product types\)", made)
+    assert re.search(r"Every effect as a table \([\d\u202f]+ of 30\u202f000 product types\)", made)
     assert "config.yaml of the run has the rest" in made
 
 

@@ -11,7 +11,7 @@
 
   function value(row, column) {
     var text = row.cells[column].textContent.trim();
-    var figure = parseFloat(text.replace(/\u2212/g, "-").replace(/[\u2009<]/g, ""));
+    var figure = parseFloat(text.replace(/\u2212/g, "-").replace(/[\u202f<]/g, ""));
     return isNaN(figure) ? text.toLowerCase() : figure;
   }
   function compare(a, b) {
