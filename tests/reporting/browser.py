@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -161,3 +163,13 @@ def _high_pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return high[0], high[1]
+
+
+def chromium() -> str:
+    """The browser's binary; skips where there is none, and fails in CI, where the browser must run."""
+    path = binary()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI is set and no Chromium was found: the browser test must run there")
+        pytest.skip("no Chromium on this machine")
+    return path
