@@ -79,6 +79,14 @@ def test_random_split_keeps_assignment_units_whole_and_repeats() -> None:
     assert parts.values("test") == (2,)
 
 
+def test_random_split_keeps_declared_clusters_whole() -> None:
+    data = log()
+    rows = data.interactions.frame().assign(region=lambda r: r["week"] % 7)
+    schema = data.schema.with_columns([Column("region", "cluster", "categorical")])
+    split_data, _ = preparation.split(Dataset(Table(rows), schema, data.items), SplitPlan(by="random"))
+    assert split_data.interactions.frame().groupby("region")["fold"].nunique().max() == 1
+
+
 def test_lag_is_the_weighted_mean_of_old_rows_that_are_not_held_out() -> None:
     rows, parts = prepared(log())
     held = set(parts.values("test"))

@@ -86,6 +86,11 @@ def test_baselines_stand_beside_every_ranking_metric(done: ck.Run) -> None:
     assert of == {"uplift", "random", "popularity", "uplift on difference-in-means"}
 
 
+def test_a_baseline_that_is_the_run_s_own_ranker_is_measured_once(tmp_path: Path) -> None:
+    run = ck.run(SHOP | {"rank": "popularity", "evaluate": ["ndcg@5"], "explain": None}, runs_dir=tmp_path)
+    assert [m.of for m in run.measurements].count("popularity") == 1
+
+
 def test_every_recommendation_has_a_receipt_on_demand(done: ck.Run) -> None:
     row = done.ranking.table[done.ranking.table["scope"] == "user"].iloc[0]
     receipt = done.explain(row["who"], row["item"])

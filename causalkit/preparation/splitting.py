@@ -27,8 +27,9 @@ def split(dataset: Dataset, plan: SplitPlan, context: Context | None = None) -> 
     """Part the rows for discovery, training, validation, test, and transport.
 
     `time-blocks`: blocks of `weeks` periods take turns by `pattern` (D, E, V, T); the last
-    `transport` periods stay apart. Timestamps become whole weeks since the first. `random`: rows
-    fall into parts at random. `none`: every row serves discovery and training; nothing is held out.
+    `transport` periods stay apart. Timestamps become whole weeks since the first. `random`: assignment
+    units, or declared clusters, fall into parts at random, each whole. `none`: every row serves
+    discovery and training; nothing is held out.
 
     Raises
     ------
@@ -52,11 +53,11 @@ def split(dataset: Dataset, plan: SplitPlan, context: Context | None = None) -> 
 
 
 def _draw_per_unit(dataset: Dataset, context: Context) -> npt.NDArray[np.float64]:
-    """A uniform draw per assignment unit (per row where none is declared), laid onto the rows."""
-    rows, unit = len(dataset.interactions), list(dataset.schema.assignment)
+    """A uniform draw per unit taken as independent (per row where none is declared), laid onto the rows."""
+    rows, unit = len(dataset.interactions), list(dataset.unit)
     if not unit:
         return context.rng("split").random(rows)
-    units = dataset.interactions.frame(unit).groupby(unit, observed=True, sort=True).ngroup().to_numpy()
+    units = dataset.interactions.frame(unit).groupby(unit, observed=True, sort=True, dropna=False).ngroup().to_numpy()
     draws: npt.NDArray[np.float64] = context.rng("split").random(int(units.max()) + 1)[units]
     return draws
 

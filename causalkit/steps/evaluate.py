@@ -54,7 +54,7 @@ def _contenders(work: Work) -> Iterator[_Contender]:
     """The run itself first; then baseline rankers, uplift on naive effects, and effects without text."""
     ranked = frozenset({"ranking", "scores"})
     yield _Contender(work.made.ranker, work.made, ranked | {"effects"})
-    for selection in work.config.baselines:
+    for selection in (baseline for baseline in work.config.baselines if baseline != work.config.rank):
         yield _Contender(selection.use, _ranked(work, selection, work.made.effects), ranked)
     assert work.naive is not None and work.made.estimand is not None
     naive = write_statuses(work.naive, work.made.estimand)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from causalkit.steps.estimate import estimate
 from causalkit.steps.rank import rank
 from causalkit.steps.refute import refute
@@ -16,9 +14,6 @@ def refit(work: Work) -> Work:
     """Effects, verdicts and ranking once more on training and test rows, with frozen settings."""
     assert work.split is not None
     if not work.split.values("test"):
-        return replace(work, evaluated=work.made)
-    before = work.made
+        return work
     both = work.split.take(work.log, "training", "test")
-    again = work.with_outputs(training=both)
-    again = rank(refute(estimate(again)))
-    return replace(again, evaluated=before)
+    return rank(refute(estimate(work.with_outputs(training=both))))

@@ -24,8 +24,6 @@ class Work:
     split: Split | None = None
     outputs: Outputs | None = None
     naive: Effects | None = None
-    evaluated: Outputs | None = None
-    """The outputs that were measured on held-out rows, before the refit."""
     fingerprint: str = ""
     facts: Facts | None = None
 

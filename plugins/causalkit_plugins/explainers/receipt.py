@@ -56,9 +56,9 @@ class _Teller:
         self.words = data.schema.words
         self.items = {str(i): row for i, row in zip(effects.item.index, effects.item.to_dict("records"), strict=True)}
         self.names = _names(data)
-        unit = data.schema.assignment
+        unit, assigned = data.unit, data.schema.assignment
         self.by_period = bool(unit) and set(unit) == {data.item, data.period}
-        self.personal = data.user is not None and (not unit or data.user in unit)
+        self.personal = data.user is not None and (not assigned or data.user in assigned)
         self.unit = self.words.period if self.by_period else " × ".join(unit) + " unit" if unit else "row"
         self.yes_no = data.schema[data.outcome].kind == "binary"
         self.scale = 100.0 if self.yes_no else 1.0

@@ -50,20 +50,19 @@ class SegmentCalibration:
         if outputs.effects is None or outputs.effects.segment.empty or column is None:
             return Measurement(name, float("nan"), note="no effects are claimed per segment of the rows")
         claims = _listed(outputs).groupby("segment", observed=True, sort=True)
-        tables, draws, last = [], [], HeldOut(pd.Series(dtype=float), pd.Series(dtype=float))
+        read: list[tuple[pd.DataFrame, HeldOut]] = []
         for segment, claimed in context.track(list(claims), "segments", claims.ngroups):
             rows = rows_of(test, column, segment)
             found = held_out(outputs, rows, self.estimator, self.resamples, replace(context, progress=None))
-            if found.problem or (self.resamples and found.draws is None):
-                continue
-            tables.append(_compared(claimed, found))
-            draws.append(_at(found, claimed))
-            last = found
-        if not tables:
+            if not found.problem:
+                read.append((claimed, found))
+        redrawn = any(found.draws is not None for _, found in read)
+        kept = [(claimed, found) for claimed, found in read if not redrawn or found.draws is not None]
+        if not kept:
             return Measurement(name, float("nan"), note="no segment has held-out rows that can be estimated")
-        drawn = None if last.draws is None else np.concatenate([d for d in draws if d is not None], axis=1)
-        details = pd.concat(tables, ignore_index=True)
-        return measured_slope(name, details, drawn, last, self.min_items, "listed segment × item pairs")
+        details = pd.concat([_compared(claimed, found) for claimed, found in kept], ignore_index=True)
+        draws = np.concatenate([_at(found, claimed) for claimed, found in kept], axis=1) if redrawn else None
+        return measured_slope(name, details, draws, kept[-1][1], self.min_items, "listed segment × item pairs")
 
 
 def _listed(outputs: Outputs) -> pd.DataFrame:
@@ -87,9 +86,8 @@ def _compared(claimed: pd.DataFrame, found: HeldOut) -> pd.DataFrame:
     )
 
 
-def _at(found: HeldOut, claimed: pd.DataFrame) -> Floats | None:
+def _at(found: HeldOut, claimed: pd.DataFrame) -> Floats:
     """The draws of the claimed items; NaN for an item without held-out rows."""
-    if found.draws is None:
-        return None
+    assert found.draws is not None
     place = found.raw.index.get_indexer(pd.Index(claimed["item"]))
     return np.where(place >= 0, found.draws[:, place], np.nan)

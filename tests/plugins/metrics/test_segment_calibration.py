@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +63,15 @@ def test_the_slope_is_one_over_how_far_claims_are_stretched(stretch: float, slop
     assert found.value == pytest.approx(slope, rel=0.1)
     assert found.n == 2 * ITEMS
     assert set(found.details["segment"]) == set(SEGMENTS)
+
+
+def test_a_log_whose_periods_are_not_redrawn_still_has_its_slope() -> None:
+    test, effect = planted()
+    alone = replace(test, schema=replace(test.schema, assignment=()))
+    found = SegmentCalibration().measure(outputs(alone, effect, 1.0), alone, context=Context(root_seed=1))
+    assert found.value == pytest.approx(1.0, rel=0.1)
+    assert found.lower < 1 < found.upper
+    assert "taken as independent" in found.note
 
 
 def test_a_run_without_segments_says_so() -> None:
