@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from causalkit.errors import ComponentError
 from causalkit.statistics import t_interval
 from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking
 
-__all__ = ["claim", "make_ranking", "top_positions"]
+__all__ = ["claim", "make_ranking", "ranking_blocks", "top_positions"]
 
 Positions = npt.NDArray[np.int64]
 
@@ -49,21 +49,34 @@ def make_ranking(
 
     `only_overall` leaves out the lists of segments and users.
     """
-    groups: list[tuple[str, Sequence[Any], Sequence[Any]]] = [("overall", [EVERYBODY], [EVERYBODY])]
+    items = list(dataset.items.index)
+    lists = _Lists(ranker, name, effects, items, top, context)
+    tables = [lists.of("overall", [EVERYBODY], [EVERYBODY])]
     if not only_overall and effects is not None and len(effects.segment):
         own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
-        groups.append(("segment", own, [str(u).removeprefix("segment:") for u in own]))
+        tables += lists.blocks("segment", own, [str(u).removeprefix("segment:") for u in own])
     if not only_overall:
-        everyone = dataset.user_ids()
-        groups.append(("user", everyone, everyone))
-    lists = _Lists(ranker, name, effects, list(dataset.items.index), top, context)
-    tables = []
-    for scope, ids, names in groups:
-        for start in context.track(range(0, len(ids), BLOCK), f"ranking {scope}", -(-len(ids) // BLOCK)):
-            block = slice(start, start + BLOCK)
-            tables.append(lists.of(scope, ids[block], names[block]))
+        tables += ranking_blocks(ranker, name, effects, dataset.user_ids(), items, top, context)
     table = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else tables[0]
     return Ranking(table, name, _excluded(effects))
+
+
+def ranking_blocks(
+    ranker: Ranker,
+    name: str,
+    effects: Effects | None,
+    users: Sequence[Any],
+    items: Sequence[Any],
+    top: int,
+    context: Context,
+) -> Iterator[pd.DataFrame]:
+    """The `top` best of `items` for each of `users`, in their order, a block of users at a time.
+
+    Each table has the columns `RANKING_COLUMNS`, scope `user`, and an index of its own; users with
+    nothing to recommend have no row. Memory does not grow with the number of users. `name` is what
+    the ranker is called in errors.
+    """
+    yield from _Lists(ranker, name, effects, list(items), top, context).blocks("user", users, users)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,12 @@ class _Lists:
     items: list[Any]
     top: int
     context: Context
+
+    def blocks(self, scope: str, ids: Sequence[Any], names: Sequence[Any]) -> Iterator[pd.DataFrame]:
+        """The lists of `ids`, `BLOCK` of them at a time."""
+        for start in self.context.track(range(0, len(ids), BLOCK), f"ranking {scope}", -(-len(ids) // BLOCK)):
+            block = slice(start, start + BLOCK)
+            yield self.of(scope, ids[block], names[block])
 
     def of(self, scope: str, ids: Sequence[Any], names: Sequence[Any]) -> pd.DataFrame:
         """The best items of each of `ids`, who are called `names` in the table."""
