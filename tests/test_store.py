@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from datetime import UTC, datetime
+import socket
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +40,23 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path, "abc", NOW)
 
 
-def test_two_runs_of_one_second_get_two_folders(tmp_path: Path) -> None:
-    names = [RunFolder.create(tmp_path, "abc", NOW).path.name for _ in range(3)]
-    assert names == ["20260102T030405-abc", "20260102T030405-abc-1", "20260102T030405-abc-2"]
+def test_runs_of_one_second_sort_in_the_order_they_were_made(tmp_path: Path) -> None:
+    names = [RunFolder.create(tmp_path, config, NOW).path.name for config in ("abc", "abc", "abd", "aaa")]
+    assert names == [
+        "20260102T030405-abc",
+        "20260102T030406-abc",
+        "20260102T030407-abd",
+        "20260102T030408-aaa",
+    ]
+
+
+def test_fault_12_a_clock_put_back_leaves_the_latest_run_the_latest(tmp_path: Path) -> None:
+    for now in (NOW + timedelta(days=400), NOW, NOW + timedelta(days=1)):
+        RunFolder.create(tmp_path, "abc", now).write_json("manifest.json", {"made": str(now)})
+    assert find_run("latest", tmp_path).read_json("manifest.json") == {"made": str(NOW + timedelta(days=1))}
+    (tmp_path / "99991231T235959-abc").mkdir()
+    with pytest.raises(StoreError, match="99991231T235959-abc is dated after every time there is"):
+        RunFolder.create(tmp_path, "abc", NOW)
 
 
 def test_types_come_back_equal(folder: RunFolder) -> None:
@@ -103,16 +123,101 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
         RunFolder.create(tmp_path / "runs", "abc", NOW)
 
 
-def test_one_writer_at_a_time_and_stale_locks_are_taken_over(folder: RunFolder) -> None:
-    (folder.path / ".lock").write_text("1")
-    if os.getpid() != 1:
-        with pytest.raises(StoreError, match="in use by process 1"), folder.lock():
-            pass
-    for dead in (999999999, os.getpid()):  # an earlier process may have had our id
-        (folder.path / ".lock").write_text(str(dead))
-        with folder.lock():
-            assert (folder.path / ".lock").read_text() == str(os.getpid())
+HOLDER = """
+import sys, time
+from pathlib import Path
+from causalkit.store import RunFolder
+with RunFolder(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_faults_9_and_10_one_writer_at_a_time_and_a_killed_one_lets_go(folder: RunFolder) -> None:
+    assert not folder.is_held()
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder.path)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            assert folder.is_held()
+            with pytest.raises(StoreError, match=rf"in use by process {other.pid} on "), folder.lock():
+                pass
+        finally:
+            other.kill()
+    assert (folder.path / ".lock").read_text().startswith(f"{other.pid} ")
+    assert not folder.is_held()
+    with folder.lock():
+        assert folder.is_held()
+        assert (folder.path / ".lock").read_text().startswith(f"{os.getpid()} ")
     assert not (folder.path / ".lock").exists()
+
+
+@pytest.mark.parametrize("left", ["", "1", f"{os.getpid()} elsewhere", "999999999", "torn\0"])
+def test_fault_10_what_a_dead_one_left_in_the_file_holds_nothing(folder: RunFolder, left: str) -> None:
+    (folder.path / ".lock").write_text(left)
+    assert not folder.is_held()
+    with folder.lock():
+        assert folder.is_held()
+
+
+def test_fault_9_of_many_that_start_at_once_one_at_a_time_gets_it(folder: RunFolder) -> None:
+    inside, most, got = [0], [0], [0]
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        for _ in range(20):
+            with contextlib.suppress(StoreError), folder.lock():
+                inside[0] += 1
+                most[0], got[0] = max(most[0], inside[0]), got[0] + 1
+                time.sleep(0.001)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+    assert got[0] >= 20
+
+
+def test_without_the_kernels_lock_the_file_says_who_holds_it(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("causalkit.store.lock.fcntl", None)
+    here = socket.gethostname()
+    for stale in ("", "torn", str(os.getpid()), f"999999999 {here}"):
+        (folder.path / ".lock").write_text(stale)
+        assert not folder.is_held()
+        with folder.lock():
+            assert folder.is_held()
+    for held in (f"{os.getppid()} {here}", "999999999 another-host"):
+        (folder.path / ".lock").write_text(held)
+        with pytest.raises(StoreError, match=f"in use by process {held.replace(' ', ' on ')}"), folder.lock():
+            pass
+
+
+def test_a_planted_link_is_not_written_through(folder: RunFolder, tmp_path: Path) -> None:
+    outside = tmp_path / "mine"
+    outside.write_text("mine")
+    for name in (".lock", "events.jsonl", "report.html"):
+        (folder.path / name).symlink_to(outside)
+    with pytest.raises(StoreError, match=r"\.lock cannot be written"), folder.lock():
+        pass
+    with pytest.raises(StoreError, match=r"events\.jsonl cannot be written"):
+        folder.event(kind="started")
+    folder.write_text("report.html", "new")
+    assert outside.read_text() == "mine"
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(folder: RunFolder) -> None:
+    folder.save("e", Embeddings())
+    before = sorted(folder.path.rglob("*"))
+    (folder.path / "e" / ".object.json.0123abcd").write_text("{")
+    (folder.path / ".manifest.json.0123abcd").write_text("{")
+    folder.clean()
+    assert sorted(folder.path.rglob("*")) == before
 
 
 def test_events_skip_a_torn_last_line(folder: RunFolder) -> None:
@@ -120,6 +225,8 @@ def test_events_skip_a_torn_last_line(folder: RunFolder) -> None:
     with (folder.path / "events.jsonl").open("a") as file:
         file.write('{"kind": "st')
     assert [e["kind"] for e in folder.events()] == ["started"]
+    folder.event(kind="resumed", message="a lone surrogate \udcff")
+    assert [e["kind"] for e in folder.events()] == ["started", "resumed"]
 
 
 def test_finding_a_run(tmp_path: Path) -> None:

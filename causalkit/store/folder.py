@@ -7,20 +7,27 @@ old content, or the new, or nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from causalkit.errors import StoreError
+from causalkit.store.lock import hold, is_held
 
 __all__ = ["RunFolder", "find_run", "run_folders"]
 
 MANIFEST, CONFIG, EVENTS, REPORT, LOCK = "manifest.json", "config.yaml", "events.jsonl", "report.html", ".lock"
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
+_STAMP, _STAMPED = "%Y%m%dT%H%M%S", re.compile(r"\d{8}T\d{6}-")
+_NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
 def write_atomically(path: Path, writer: Callable[[Path], None]) -> None:
@@ -36,13 +43,29 @@ def write_atomically(path: Path, writer: Callable[[Path], None]) -> None:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+        _flush_folder(path.parent)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise StoreError(
             f"{path} cannot be written: {error.strerror or error}",
             "Free space or make the folder writable, or choose another with --runs-dir.",
         ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """A new name is on disk only when its folder is; where the system can't flush one, the rename must do."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FLUSH:
+            raise
 
 
 @dataclass(frozen=True)
@@ -53,23 +76,23 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs: Path, config_hash: str, now: datetime | None = None) -> RunFolder:
-        """A new folder named by the time (UTC) and the config's hash."""
-        stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
-        for attempt in range(1000):
-            path = runs / (f"{stamp}-{config_hash}" + (f"-{attempt}" if attempt else ""))
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                if path.is_dir():
-                    continue
-                raise StoreError(f"{path} is in the way and is no folder", "Remove it, or use --runs-dir.") from None
-            except OSError as error:
-                raise StoreError(
-                    f"no run folder can be made in {runs}: {error.strerror or error}",
-                    "Choose a folder you may write to with --runs-dir.",
-                ) from error
-            return cls(path)
-        raise StoreError(f"{runs} has a thousand runs of this second")
+        """A new folder named by the time (UTC) and the config's hash.
+
+        Its name sorts after that of every run there: within a second, or with a clock that was put
+        back, it takes the first second that does, so that the latest run stays the latest.
+        """
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            while True:
+                path = runs / _next_name(runs, config_hash, now or datetime.now(UTC))
+                with contextlib.suppress(FileExistsError):  # another process was quicker
+                    path.mkdir()
+                    return cls(path)
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"no run folder can be made in {runs}: {getattr(error, 'strerror', None) or error}",
+                "Choose a folder you may write to with --runs-dir.",
+            ) from error
 
     @property
     def report(self) -> Path:
@@ -90,7 +113,8 @@ class RunFolder:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{self.path / name} cannot be read: {error}", "Is it a run folder? See `causalkit runs list`."
+                f"{self.path / name} cannot be read: {error}",
+                f"If it is a run that broke off, `causalkit run --resume {self.path}` mends it.",
             ) from error
 
     def save(self, step: str, value: Any) -> None:
@@ -106,13 +130,16 @@ class RunFolder:
         return serial.load(self.path / step) if (self.path / step / "object.json").is_file() else None
 
     def event(self, **facts: Any) -> None:
-        """Append one line to `events.jsonl`."""
+        """Append one line to `events.jsonl`; one that a killed writer left torn stays apart."""
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds")} | facts, ensure_ascii=False)
         try:
-            with (self.path / EVENTS).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with open(self.path / EVENTS, "a+b", opener=_no_link) as file:
+                file.write(_line_end(file) + line.encode("utf-8", "backslashreplace") + b"\n")
         except OSError as error:
-            raise StoreError(f"{self.path / EVENTS} cannot be written: {error.strerror or error}") from error
+            raise StoreError(
+                f"{self.path / EVENTS} cannot be written: {error.strerror or error}",
+                "Free space, or make the folder writable.",
+            ) from error
 
     def events(self) -> list[dict[str, Any]]:
         """Every whole line of `events.jsonl`."""
@@ -126,18 +153,21 @@ class RunFolder:
                 found.append(json.loads(line))
         return found
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder; a second process is refused, a dead holder's lock is taken over."""
-        path = self.path / LOCK
-        if path.exists() and not _is_stale(path):
-            raise StoreError(f"{self.path} is in use by process {path.read_text()}", "Wait for it to end.")
-        write_atomically(path, lambda place: _write_text(place, str(os.getpid())))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the folder: raises `StoreError` while another process does; a dead one's lock is taken over."""
+        return hold(self.path / LOCK)
+
+    def is_held(self) -> bool:
+        """Whether a living process is at work in the folder."""
+        return is_held(self.path / LOCK)
+
+    def clean(self) -> None:
+        """Remove what a killed writer left half-written; for whoever holds the folder."""
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                if _TEMPORARY.fullmatch(name):
+                    with contextlib.suppress(OSError):
+                        (Path(folder) / name).unlink()
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -147,7 +177,7 @@ class RunFolder:
         if lacking:
             raise StoreError(
                 f"{self.path / MANIFEST} is no manifest of a run: it lacks {', '.join(lacking)}",
-                "Run again; what its steps left is still in the folder.",
+                f"`causalkit run --resume {self.path}` mends it; what its steps left is still there.",
             )
         return found
 
@@ -164,26 +194,45 @@ _SAID = {
 """What a manifest holds, of which type."""
 
 
+def _line_end(file: BinaryIO) -> bytes:
+    """What ends the last line of a file that a killed writer left torn; empty where it is whole."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read() == b"\n" else b"\n"
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Opens a file of the folder, and no link that was planted in its place."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
+
+
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _is_stale(lock: Path) -> bool:
-    try:
-        holder = int(lock.read_text())
-        os.kill(holder, 0)
-    except (ValueError, ProcessLookupError):
-        return True
-    except (PermissionError, OSError):
-        return False
-    return holder == os.getpid()
+def _next_name(runs: Path, config_hash: str, now: datetime) -> str:
+    stamped = [name for name in os.listdir(runs) if _STAMPED.match(name)]
+    latest = max(stamped, default="")
+    name = f"{now.strftime(_STAMP)}-{config_hash}"
+    if name > latest:
+        return name
+    with contextlib.suppress(ValueError, OverflowError):
+        after = datetime.strptime(latest.partition("-")[0], _STAMP) + timedelta(seconds=1)
+        return f"{after.strftime(_STAMP)}-{config_hash}"
+    raise StoreError(f"{runs / latest} is dated after every time there is", "Remove it, or use --runs-dir.")
 
 
 def run_folders(runs: Path) -> list[RunFolder]:
     """Every run folder under `runs`, oldest first."""
-    if not runs.is_dir():
+    try:
+        return [RunFolder(p) for p in sorted(runs.iterdir()) if _is_run(p)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [RunFolder(p) for p in sorted(runs.iterdir()) if _is_run(p)]
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{runs} cannot be read: {getattr(error, 'strerror', None) or error}", "Name another with --runs-dir."
+        ) from error
 
 
 def _is_run(path: Path) -> bool:
