@@ -117,6 +117,34 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
+SHORT = """
+import resource, sys
+from pathlib import Path
+import numpy as np, pandas as pd
+from causalkit.errors import StoreError
+from causalkit.store import RunFolder
+from causalkit.types import Embeddings, EmbeddingTable, Effects
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+folder = RunFolder(Path(sys.argv[1]))
+numbers = np.random.default_rng(0).random((500, 80), np.float32)
+for value in (EmbeddingTable(pd.RangeIndex(500), numbers, "lsa"), Effects(pd.DataFrame(numbers))):
+    try:
+        folder.save("big", value)
+    except StoreError as error:
+        print(error.what)
+"""
+
+
+def test_fault_5_a_write_that_is_cut_short_is_said_and_leaves_nothing_half(folder: RunFolder) -> None:
+    done = subprocess.run([sys.executable, "-c", SHORT, str(folder.path)], capture_output=True, text=True, check=True)
+    said = [line.removeprefix(f"{folder.path}/big/") for line in done.stdout.splitlines()]
+    assert said == [
+        "vectors.safetensors cannot be written: File too large",
+        "item.parquet cannot be written: File too large",
+    ]
+    assert [path.name for path in (folder.path / "big").iterdir()] == ["ids.parquet"]
+
+
 def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("I am a file")
     with pytest.raises(StoreError, match="no run folder can be made"):

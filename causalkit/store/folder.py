@@ -47,12 +47,21 @@ def write_atomically(path: Path, writer: Callable[[Path], None]) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
+        reason = _reason(error)
+        if not reason:
             raise
         raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}",
+            f"{path} cannot be written: {reason}",
             "Free space or make the folder writable, or choose another with --runs-dir.",
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said (no space, file too large …), whichever library it said it to; empty for other faults."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno else str(error)
+    told = re.search(r"\(os error (\d+)\)", str(error)) if type(error).__name__ == "SafetensorError" else None
+    return os.strerror(int(told[1])) if told else ""
 
 
 def _flush_folder(folder: Path) -> None:
