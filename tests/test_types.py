@@ -65,7 +65,7 @@ def test_graph_conversions_round_trip() -> None:
     assert [str(e) for e in CausalGraph.from_adjacency(graph.nodes, matrix)] == ["a -> b", "b -- c"]
     again = CausalGraph.from_gml(graph.to_gml())
     assert [(str(e), e.confidence) for e in again] == [("a -> b", 1.0), ("b -- c", 0.4)]
-    assert '"b" -> "c" [dir=none]' in graph.to_dot()
+    assert 'n1 -> n2 [dir=none, mark="--"' in graph.to_dot()
 
 
 @pytest.mark.parametrize(

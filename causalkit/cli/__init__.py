@@ -27,11 +27,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("causalkit.cli.init:init", "Write a commented config for your own tables, or from an example."),
     "plugins": ("causalkit.cli.plugins:plugins", "List what is installed, and whose it is."),
     "describe": ("causalkit.cli.describe:describe", "Say what a component or the config takes."),
-    "recommend": ("causalkit.cli.recommend:recommend", "Recommendations of a run for one user."),
+    "recommend": ("causalkit.cli.recommend:recommend", "Recommendations of a run: for a user, for all, for a new log."),
     "explain": ("causalkit.cli.explain:explain", "The receipt of one recommendation."),
-    "runs": ("causalkit.cli.runs:runs", "List runs, or show one."),
+    "runs": ("causalkit.cli.runs:runs", "List runs, show, compare or export them."),
     "report": ("causalkit.cli.report:report", "Where a run's report is; --open shows it."),
     "data": ("causalkit.cli.data:data", "Look at the log that a config names."),
+    "graph": ("causalkit.cli.graph:graph", "A run's causal graph, shown or written for other tools."),
 }
 """Name → where the command is, and the line that `--help` shows."""
 

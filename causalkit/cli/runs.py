@@ -1,7 +1,8 @@
-"""`causalkit runs`: what was run, and how it ended."""
+"""`causalkit runs`: what was run, how it ended, how two runs differ, and what one found as files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ __all__ = ["runs"]
 
 @click.group()
 def runs() -> None:
-    """List runs, or show one."""
+    """List runs, show or export one, or compare two."""
 
 
 @runs.command("list")
@@ -63,3 +64,44 @@ def show(run: str, runs_dir: str, out: Output) -> None:
         render_run(console, opened)
 
     out.result(shown, render)
+
+
+@runs.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@runs_dir_option
+@common_options
+def compare(first: str, second: str, runs_dir: str, out: Output) -> None:
+    """Say what differs between the runs A and B: config, data, versions, effects, lists and metrics."""
+    from causalkit.cli import _comparison
+    from causalkit.comparing import compare as compared_with
+    from causalkit.runner import open_run
+
+    compared = compared_with(open_run(first, runs_dir), open_run(second, runs_dir))
+    out.result(_comparison.document(compared), lambda console: _comparison.render(console, compared))
+
+
+@runs.command()
+@click.argument("run", default="latest")
+@click.option(
+    "--out", "place", required=True, type=click.Path(path_type=Path), help="A new folder, or a file ending in .zip."
+)
+@click.option(
+    "--format",
+    "sort",
+    default="parquet",
+    show_default=True,
+    type=click.Choice(("parquet", "csv", "json")),
+    help="What tables are written as; vectors are always Parquet.",
+)
+@runs_dir_option
+@common_options
+def export(run: str, place: Path, sort: Any, runs_dir: str, out: Output) -> None:
+    """Write everything that RUN found to a folder or zip that opens without causalkit."""
+    from causalkit.bundling import bundle
+    from causalkit.runner import open_run
+
+    made = bundle(open_run(run, runs_dir), place, sort)
+    out.say(f"{len(made.files)} files, and README.md and index.json, which say what they are.")
+    document = {"run": made.run, "out": str(place), "files": made.files}
+    out.result(document, lambda console: console.print(str(place), soft_wrap=True))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -156,7 +156,7 @@ class CausalGraph:
         return cls(tuple(nodes), tuple(edges))
 
     def to_gml(self) -> str:
-        """GML text, as networkx writes it."""
+        """GML text, as networkx writes it: ASCII, other characters as `&#N;`."""
         import networkx as nx
 
         return "\n".join(nx.generate_gml(self.to_networkx()))
@@ -169,13 +169,37 @@ class CausalGraph:
         return cls.from_networkx(nx.DiGraph(nx.parse_gml(text)))
 
     def to_dot(self) -> str:
-        """Graphviz DOT text; undirected edges have `dir=none`."""
-        arrows = {"->": "forward", "--": "none", "<->": "both", "o->": "forward", "o-o": "none"}
-        lines = [f"  {_quoted(n)};" for n in self.nodes]
-        lines += [f"  {_quoted(e.source)} -> {_quoted(e.target)} [dir={arrows[e.mark]}];" for e in self.edges]
+        """Graphviz DOT text, nodes called `n0`, `n1` … and labelled by name.
+
+        A tail or head is drawn for each mark: `--` none, `o-` a circle, `->` an arrow.
+        """
+        place = {name: f"n{i}" for i, name in enumerate(self.nodes)}
+        lines = [f"  {place[name]} [label={_quoted(name)}];" for name in self.nodes]
+        for e in self.edges:
+            shown = f"{_DOT[e.mark]}, mark={_quoted(e.mark)}, confidence={e.confidence:.6g}"
+            lines.append(f"  {place[e.source]} -> {place[e.target]} [{shown}];")
         return "digraph {\n" + "\n".join(lines) + "\n}\n"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Nodes, edges with their evidence, separations and notes, as JSON holds them."""
+        return {
+            "nodes": list(self.nodes),
+            "edges": [asdict(edge) for edge in self.edges],
+            "separations": [asdict(separation) for separation in self.separations],
+            "notes": list(self.notes),
+        }
 
-def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+
+_DOT: dict[str, str] = {
+    "->": "dir=forward",
+    "--": "dir=none",
+    "<->": "dir=both",
+    "o->": "dir=both, arrowtail=odot",
+    "o-o": "dir=both, arrowtail=odot, arrowhead=odot",
+}
+
+
+def _quoted(text: str) -> str:
+    """A DOT string that shows `text`: in a label a backslash begins an escape, and NUL ends the file."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "\ufffd")
+    return '"' + escaped.replace("\r\n", "\n").replace("\n", "\\n").replace("\r", "\\n") + '"'

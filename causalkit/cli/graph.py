@@ -1,0 +1,97 @@
+"""`causalkit graph`: a run's causal graph, shown or written for other tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from causalkit.cli._output import Output, common_options, plain_json, runs_dir_option
+
+if TYPE_CHECKING:
+    from causalkit.runner import Run
+    from causalkit.types import CausalGraph
+
+__all__ = ["graph"]
+
+FORMATS = ("gml", "dot", "json")
+
+
+@click.group()
+def graph() -> None:
+    """Show a run's causal graph, or write it for other tools."""
+
+
+@graph.command()
+@click.argument("run", default="latest")
+@runs_dir_option
+@common_options
+def show(run: str, runs_dir: str, out: Output) -> None:
+    """Show the edges of RUN's causal graph, the surest first."""
+    from causalkit.runner import open_run
+
+    opened = open_run(run, runs_dir)
+    found = _graph_of(opened)
+    edges = sorted(found.edges, key=lambda edge: -edge.confidence)
+
+    def render(console: Any) -> None:
+        from rich.table import Table
+
+        from causalkit.reporting.words import clean
+
+        table = Table("edge", "confidence", "evidence", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        for edge in edges:
+            told = "; ".join(f"{e.source}: {e.detail}" if e.detail else e.source for e in edge.evidence)
+            table.add_row(clean(str(edge)), f"{edge.confidence:.2f}", clean(told))
+        console.print(table)
+        for note in found.notes:
+            console.print(clean(note), style="dim", soft_wrap=True)
+
+    out.result({"run": opened.id, "graph": found.to_dict()}, render)
+
+
+@graph.command()
+@click.argument("run", default="latest")
+@click.option(
+    "--format", "sort", type=click.Choice(FORMATS), help="What to write; without, by FILE's ending, else gml."
+)
+@click.option("--out", "file", type=click.Path(path_type=Path), help="Where to; without, to stdout.")
+@runs_dir_option
+@common_options
+def export(run: str, sort: str | None, file: Path | None, runs_dir: str, out: Output) -> None:
+    """Write RUN's causal graph as GML, Graphviz DOT or JSON (which also holds evidence, tiers and descriptions)."""
+    from causalkit.exporting import check_destination, replacing
+    from causalkit.runner import open_run
+
+    opened = open_run(run, runs_dir)
+    ending = file.suffix[1:].lower() if file else ""
+    chosen = sort or (ending if ending in FORMATS else "gml")
+    text = _text(opened, chosen)
+    if file is not None:
+        check_destination(file)
+        with replacing(file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        out.say(f"{len(_graph_of(opened).edges)} edges in {file}")
+    shown = None if file else text
+    document = {"run": opened.id, "format": chosen, "out": str(file) if file else None, "text": shown}
+    out.result(document, lambda _: click.echo(shown, file=out.stream, nl=False) if shown else None)
+
+
+def _graph_of(run: Run) -> CausalGraph:
+    from causalkit.sheets import graph_of
+
+    return graph_of(run)
+
+
+def _text(run: Run, sort: str) -> str:
+    """The graph in a format, ending with a new line."""
+    from causalkit.sheets import graph_document
+
+    found = _graph_of(run)
+    if sort == "dot":
+        return found.to_dot()
+    if sort == "gml":
+        return found.to_gml() + "\n"
+    return json.dumps(plain_json(graph_document(run)), indent=1, ensure_ascii=False) + "\n"
