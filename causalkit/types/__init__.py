@@ -1,6 +1,6 @@
 """What flows between components: frozen dataclasses over numpy and pandas, external ids everywhere."""
 
-from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Table, Truth
+from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Truth
 from causalkit.types.derived import adjustment_columns
 from causalkit.types.effects import (
     EXCLUDED,
@@ -17,10 +17,12 @@ from causalkit.types.embeddings import Embeddings, EmbeddingTable
 from causalkit.types.estimand import Estimand, Target
 from causalkit.types.explanation import Explanation, Receipt
 from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
+from causalkit.types.parquet_table import ParquetTable
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
 from causalkit.types.result import NO_TEXT, Answers, Facts, Measurement, Outputs, Question, RunResult, StepRecord
 from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
+from causalkit.types.table import Table
 from causalkit.types.variables import Knowledge, Variables
 from causalkit.types.verdicts import Verdicts
 
@@ -53,6 +55,7 @@ __all__ = [
     "Measurement",
     "Outputs",
     "PairTruth",
+    "ParquetTable",
     "Pooled",
     "Propensities",
     "Question",

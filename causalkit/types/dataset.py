@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,71 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from causalkit.errors import DataError, nearest
 from causalkit.types.graph import CausalGraph
 from causalkit.types.schema import Column, Schema
+from causalkit.types.table import Table
 
-__all__ = ["Dataset", "PairTruth", "Propensities", "Split", "Table", "Truth"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows that are read whole or by parts.
-
-    In memory here; a table on disk keeps the same methods.
-    """
-
-    data: pd.DataFrame
-
-    def __repr__(self) -> str:
-        return f"Table({len(self.data):,} rows: {', '.join(self.columns)})"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Column names, in order."""
-        return tuple(str(name) for name in self.data.columns)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows in memory; with `columns`, those only.
-
-        Raises
-        ------
-        DataError : a column that is not there, with the nearest name that is.
-        """
-        if columns is None:
-            return self.data
-        for name in columns:
-            if name not in self.data.columns:
-                raise DataError(
-                    f"the log has no column {name!r}{nearest(name, self.columns)}", f"It has {list(self.columns)}."
-                )
-        return self.data[list(columns)]
-
-    def parts(self, columns: Sequence[str] | None = None, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
-        """The rows in order, at most `rows` at a time."""
-        data = self.frame(columns)
-        for start in range(0, max(len(data), 1), rows):
-            yield data.iloc[start : start + rows]
-
-    def only(self, column: str, values: Sequence[Any]) -> Table:
-        """The rows in which `column` is one of `values`."""
-        return Table(self.data[self.frame([column])[column].isin(list(values))])
-
-    def with_columns(self, **columns: npt.ArrayLike) -> Table:
-        """The table with columns added or replaced."""
-        return Table(self.data.assign(**columns))
-
-    def fingerprint(self) -> str:
-        """A hash of the contents, the same for the same values in the same order."""
-        digest = hashlib.sha256(repr(list(self.data.dtypes.astype(str).items())).encode())
-        for name in self.data.columns:
-            digest.update(str(name).encode())
-            hashed = pd.util.hash_pandas_object(self.data[name], index=False, categorize=True)
-            digest.update(hashed.to_numpy().tobytes())
-        return digest.hexdigest()
+__all__ = ["Dataset", "PairTruth", "Propensities", "Split", "Truth"]
 
 
 @dataclass(frozen=True)
@@ -214,7 +154,7 @@ class Dataset:
             return list(self.users.index)
         if self.user is None:
             return []
-        return sorted(self.interactions.frame([self.user])[self.user].unique(), key=str)
+        return sorted(self.interactions.distinct(self.user), key=str)
 
     @cached_property
     def unit(self) -> tuple[str, ...]:
