@@ -116,8 +116,8 @@ def _readme(made: Bundle) -> str:
     lines = [
         f"# Run {made.run}",
         "",
-        "What a run of causalkit found. `index.json` says the same for programs. In CSV a text that a spreadsheet would",
-        "take for a formula has a `'` before it (`causalkit.exporting.unguarded` takes it off).",
+        "What a run of causalkit found. `index.json` says the same for programs. In CSV a text that a spreadsheet",
+        "would take for a formula has a `'` before it (`causalkit.exporting.unguarded` takes it off).",
     ]
     for name, told in made.files.items():
         rows = f" ({told['rows']} rows)" if "rows" in told else ""

@@ -54,9 +54,7 @@ def show(run: str, runs_dir: str, out: Output) -> None:
 
 @graph.command()
 @click.argument("run", default="latest")
-@click.option(
-    "--format", "sort", type=click.Choice(FORMATS), help="What to write; without, by FILE's ending, else gml."
-)
+@click.option("--format", "sort", type=click.Choice(FORMATS), help="Without: as FILE ends, else gml.")
 @click.option("--out", "file", type=click.Path(path_type=Path), help="Where to; without, to stdout.")
 @runs_dir_option
 @common_options

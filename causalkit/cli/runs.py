@@ -83,9 +83,7 @@ def compare(first: str, second: str, runs_dir: str, out: Output) -> None:
 
 @runs.command()
 @click.argument("run", default="latest")
-@click.option(
-    "--out", "place", required=True, type=click.Path(path_type=Path), help="A new folder, or a file ending in .zip."
-)
+@click.option("--out", "place", required=True, type=click.Path(path_type=Path), help="A new folder, or FILE.zip.")
 @click.option(
     "--format",
     "sort",
