@@ -131,7 +131,11 @@ def _kind(name: str) -> Callable[[P], P]:
 
 @_kind("dataset")
 class DatasetSource(Protocol):
-    """A log: who was shown what, and what happened next."""
+    """A log: who was shown what, and what happened next.
+
+    One that also has `fingerprint(*, context) -> str`, a hash of what it reads, is not read again while that
+    stays; so may any component that reads files which its parameters only name.
+    """
 
     def load(self, *, context: Context = ...) -> Dataset:
         """Read the log. Raises `DataError` for one that cannot be used."""
@@ -143,7 +147,8 @@ class Encoder(Protocol):
     """Texts, images or histories in, vectors out.
 
     `input` says which it reads: `"texts"` (a sequence of str), `"images"` (paths) or
-    `"histories"` (each user's past items).
+    `"histories"` (each user's past items). One that declares `pointwise = True`, so that a vector depends on
+    its own input alone, is only given inputs that it never saw before.
     """
 
     def fit(self, inputs: Sequence[Any], *, context: Context = ...) -> Encoder:

@@ -6,7 +6,7 @@ Nothing here is ever hashed: the same component under another context is the sam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -18,10 +18,34 @@ if TYPE_CHECKING:
 
     from causalkit.components import Executor
 
-__all__ = ["Context", "Progress"]
+__all__ = ["Context", "Journal", "Progress", "Slot"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Slot(Protocol):
+    """Where one long loop keeps how far it is."""
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Arrays by name and facts as last saved; None where nothing whole is there."""
+        ...
+
+    def save(self, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        """Keep arrays and facts (what JSON holds) in the place of what was kept before."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps what a step has done so far, so that a killed run does at most one part of it again."""
+
+    def slot(self, sort: str) -> Slot:
+        """The place of the next loop; what another `sort` of loop left there is not used."""
+        ...
+
+    def begin(self, loop: str, part: int, turn: int = 0) -> None:
+        """Say that a part of a loop is begun."""
+        ...
 
 
 class Progress(Protocol):
@@ -42,7 +66,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Context:
-    """Seed, device, executor, progress, cancellation and part size of the moment.
+    """Seed, device, executor, progress, cancellation, part size and journal of the moment.
 
     `Context()` is enough outside a run: seed 0, CPU, in this process, silent.
 
@@ -54,6 +78,7 @@ class Context:
     progress : shows loops; None is silent.
     cancelled : says whether the user has asked to stop.
     part_rows : about how many rows of a table to hold in memory at once.
+    journal : where a long loop keeps how far it is; None keeps nothing.
     """
 
     root_seed: int = 0
@@ -62,6 +87,7 @@ class Context:
     progress: Progress | None = None
     cancelled: Callable[[], bool] = _never
     part_rows: int = 1_000_000
+    journal: Journal | None = None
 
     def seed(self, name: str) -> int:
         """A seed in [0, 2**32) that depends on the root seed and `name` alone.
@@ -99,8 +125,20 @@ class Context:
         if self.cancelled():
             raise Interrupted("stopped by the user")
 
-    def map(self, function: Callable[[T], R], parts: Sequence[T], label: str = "") -> list[R]:
+    def begin(self, loop: str, part: int) -> None:
+        """Tell the journal that a part of a loop is begun; raises `Interrupted` once cancelled."""
+        self.check()
+        if self.journal is not None:
+            self.journal.begin(loop, part)
+
+    def map(self, function: Callable[[T], R], parts: Iterable[T], label: str = "", total: int | None = None) -> list[R]:
         """`[function(p) for p in parts]`, on the executor when there is one, in part order."""
-        if self.executor is None:
-            return [function(part) for part in self.track(parts, label or "parts", len(parts))]
-        return list(self.executor.map(function, parts))
+        return list(self.stream(function, parts, label, total))
+
+    def stream(
+        self, function: Callable[[T], R], parts: Iterable[T], label: str = "", total: int | None = None
+    ) -> Iterator[R]:
+        """`function(p)` for each part as it is made, in part order; no more parts are read than are worked on."""
+        total = len(parts) if total is None and isinstance(parts, Sized) else total
+        results = map(function, parts) if self.executor is None else self.executor.map(function, parts)
+        return self.track(results, label or "parts", total)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import shlex
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +21,9 @@ from causalkit.errors import CausalkitError, ComponentError, Interrupted
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
+from causalkit.steps.shelf import Shelf
 from causalkit.store import RunFolder
+from causalkit.store.cache import Entry, copy_or_link
 
 if TYPE_CHECKING:
     from causalkit.steps.work import Work
@@ -46,14 +49,14 @@ _LIBRARIES = [
 
 @dataclass
 class Execution:
-    """One run under way: does the steps, saves what they make, and keeps the manifest true."""
+    """One run under way: does the steps, keeps what they make, and keeps the manifest true."""
 
     folder: RunFolder
     config: Config
     registry: Registry
     context: Context
     trackers: Sequence[Tracker]
-    fingerprint: str = ""
+    shelf: Shelf
 
     def __post_init__(self) -> None:
         self.records: list[StepRecord] = []
@@ -67,74 +70,99 @@ class Execution:
             with contextlib.suppress(CausalkitError):
                 self._manifest("interrupted")
                 self._tell("finished")
-            raise Interrupted("stopped by the user") from None
+            raise Interrupted("stopped by the user", self._how_to_go_on()) from None
 
     def _go(self, until: str | None) -> None:
-        from causalkit.steps.work import Work
-
         self.folder.write_text("config.yaml", self.config.to_yaml())
         self._manifest("running")
         self._tell("started")
-        work = Work(self.config, self.registry, self.context)
         for step in STEPS:
-            work = self._step(step, work)
+            self._step(step)
             if step == until:
                 break
         self._manifest("done")
         self._tell("finished")
 
-    def _step(self, step: str, work: Work) -> Work:
+    def _step(self, step: str) -> None:
         from causalkit.types import StepRecord
 
         used = dict(plan(self.config))[step]
         if not used:
             self._record(StepRecord(step, "skipped", message="the config leaves it out"))
-            return work
+            return
         self._broadcast("step_started", step=step)
         began = time.perf_counter()
         try:
             with self.context.busy(step):
-                work = self._do(step, work)
+                record = self._do(step, used)
         except BaseException as error:
             self._ended_badly(step, used, time.perf_counter() - began, error)
             raise
-        self._record(StepRecord(step, "done", round(time.perf_counter() - began, 3), used))
-        self._broadcast("step_finished", step=step, output=work.outputs)
-        return work
+        self._record(record)
+        if self.registry.manager.hook.causalkit_step_finished.get_hookimpls():
+            self._broadcast("step_finished", step=step, output=self.shelf.outputs())
 
-    def _do(self, step: str, work: Work) -> Work:
+    def _do(self, step: str, used: str) -> StepRecord:
         """One step; anything that is not our own error becomes one that names the step."""
+        from causalkit.types import StepRecord
+
+        began = time.perf_counter()
         try:
             if step == "report":
                 self._manifest("running")
                 self.handle.write_report()
-                return work
-            work = _function(step)(work)
-            for name, value in _artifacts(step, work).items():
-                self.folder.save(f"{step}/{name}", value)
-            if step == "load":
-                self.fingerprint = work.fingerprint
-            return work
-        except CausalkitError:
+                return StepRecord(step, "done", round(time.perf_counter() - began, 3), used)
+            entry = self.shelf.find(step)
+            status = "done" if entry is None or entry.made_by == self.handle.id else "reused"
+            if entry is None:
+                entry = self._make(step)
+            _show(entry, self.folder, step)
+            spent = time.perf_counter() - began if status == "reused" else entry.seconds
+            return StepRecord(step, status, round(spent, 3), used)
+        except CausalkitError as error:
+            error.todo = f"{error.todo}\n{self._how_to_go_on()}".strip()
             raise
         except KeyboardInterrupt:
-            raise Interrupted("stopped by the user") from None
+            raise Interrupted("stopped by the user", self._how_to_go_on()) from None
         except Exception as error:
-            self.folder.write_text("traceback.txt", traceback.format_exc())
+            with contextlib.suppress(CausalkitError):
+                self.folder.write_text("traceback.txt", traceback.format_exc())
             raise ComponentError(
-                f"step {step!r} failed ({dict(plan(self.config))[step]}): {type(error).__name__}: {error}",
-                f"The traceback is in {self.folder.path / 'traceback.txt'}; the steps before it are kept there.",
+                f"step {step!r} failed ({used}): {type(error).__name__}: {error}",
+                f"The traceback is in {self.folder.path / 'traceback.txt'}.\n{self._how_to_go_on()}",
             ) from error
+
+    def _make(self, step: str) -> Entry:
+        """Do a step whose output is nowhere yet, and keep what it makes."""
+        from causalkit.steps.artifacts import FILLS
+
+        self.folder.event(kind="step", step=step, status="begun")
+        began = time.perf_counter()
+        journal = self.shelf.journal(step, partial(self.folder.event, step=step))
+        work = self.shelf.work_for(step)
+        made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
+        entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3))
+        if journal is not None:
+            journal.forget()
+        return entry
+
+    def _how_to_go_on(self) -> str:
+        """The one command that goes on from here."""
+        runs = self.folder.path.parent
+        elsewhere = f" --runs-dir {shlex.quote(str(runs))}" if str(runs) != "runs" else ""
+        return f"What was computed is kept; go on with `causalkit run --resume {self.handle.id}{elsewhere}`."
 
     def _ended_badly(self, step: str, used: str, seconds: float, error: BaseException) -> None:
         from causalkit.types import StepRecord
 
         status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
+        message = error.what if isinstance(error, CausalkitError) else str(error)
         with contextlib.suppress(CausalkitError):
-            self._record(StepRecord(step, status, round(seconds, 3), used, str(error)))
+            self._record(StepRecord(step, status, round(seconds, 3), used, message))
             self._manifest(status)
         self._broadcast("step_failed", step=step, error=error)
-        self._tell("finished")
+        with contextlib.suppress(CausalkitError):
+            self._tell("finished")
 
     def _record(self, record: StepRecord) -> None:
         self.records.append(record)
@@ -173,7 +201,7 @@ class Execution:
                 "status": status,
                 "name": self.config.name,
                 "config_hash": self.config.hash,
-                "data_fingerprint": self.fingerprint,
+                "data_fingerprint": self.shelf.fingerprint(),
                 "seed": self.config.seed,
                 "versions": _versions(self.registry),
                 "device": self.context.device,
@@ -187,25 +215,16 @@ def _function(step: str) -> Callable[[Work], Work]:
     return cast("Callable[[Work], Work]", getattr(import_module(f"causalkit.steps.{step}"), step))
 
 
-def _artifacts(step: str, work: Work) -> dict[str, Any]:
-    """What a step leaves on disk, by name."""
-    made = work.outputs
-    assert made is not None
-    if step == "load":
-        return {"dataset": work.skeleton, "split": work.split, "facts": work.facts}
-    if step == "refit":
-        return {"effects": made.effects, "verdicts": made.verdicts, "ranking": made.ranking}
-    left: dict[str, dict[str, Any]] = {
-        "encode": {"embeddings": made.embeddings},
-        "discover": {"graph": made.graph},
-        "identify": {"estimands": (made.estimand, *made.secondary)},
-        "estimate": {"effects": made.effects},
-        "refute": {"effects": made.effects, "verdicts": made.verdicts},
-        "rank": {"ranking": made.ranking},
-        "evaluate": {"measurements": made.measurements},
-        "explain": {"explanation": made.explanation},
-    }
-    return left[step]
+def _show(entry: Entry, folder: RunFolder, step: str) -> None:
+    """The step's folder in the run: the kept files under their names, and nothing else."""
+    place = folder.path / step
+    shown = dict(entry.public())
+    for stray in [p for p in place.rglob("*") if p.is_file() and p.relative_to(place).as_posix() not in shown]:
+        stray.unlink()
+    for name, source in shown.items():
+        copy_or_link(source, place / name)
+    told = {name: digest for name, digest in entry.files.items() if name.startswith("public/")}
+    folder.write_json(f"{step}/step.json", {"key": entry.key, "files": told})
 
 
 def _versions(registry: Registry) -> dict[str, str]:

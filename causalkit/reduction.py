@@ -8,14 +8,16 @@ process execution agree to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
+from causalkit.context import Slot
 from causalkit.types import Table
 
 if TYPE_CHECKING:
@@ -86,19 +88,81 @@ def reduce_table(
 ) -> R:
     """Run a reduction over a table by parts, on the context's executor, until it gives a result.
 
+    With a journal in the context, the state is kept after each part of a table of several, so that a run
+    that was stopped goes on from there.
+
     Raises
     ------
     RuntimeError : the reduction asked for more than `rounds` passes.
     """
     context = context or Context()
-    broadcast = State()
-    for _ in range(rounds):
+    parts = -(-len(table) // context.part_rows)
+    place = _Place.resumed(context if parts > 1 else replace(context, journal=None), reduction, columns, len(table))
+    while place.turn < rounds:
+        merged, broadcast = place.merged, place.broadcast
         task = _Task(reduction, broadcast)
-        merged: State | None = None
-        for state in context.map(task, list(table.parts(columns, context.part_rows)), label):
+        unread = _begun(table.parts(columns, context.part_rows), place, context, label)
+        for state in context.stream(task, unread, label, max(parts - place.done, 0)):
             merged = state if merged is None else reduction.merge(merged, state)
+            place = place.after(merged)
         outcome = reduction.finalize(merged if merged is not None else reduction.init(broadcast))
         if not isinstance(outcome, NextRound):
             return outcome
-        broadcast = outcome.broadcast
+        place = place.next_round(outcome.broadcast)
     raise RuntimeError(f"{type(reduction).__name__} did not end within {rounds} rounds")
+
+
+def _begun(parts: Iterable[pd.DataFrame], place: _Place, context: Context, label: str) -> Iterator[pd.DataFrame]:
+    """The parts that are not done yet, each told to the journal as it is handed out."""
+    for number, part in islice(enumerate(parts), place.done, None):
+        if context.journal is not None:
+            context.journal.begin(label, number, place.turn)
+        yield part
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How far a reduction is: its round, what that round was told, and the state of the parts that are done."""
+
+    slot: Slot | None
+    turn: int = 0
+    done: int = 0
+    broadcast: State = field(default_factory=State)
+    merged: State | None = None
+
+    @classmethod
+    def resumed(cls, context: Context, reduction: Any, columns: Sequence[str], rows: int) -> _Place:
+        """Where an earlier run of the same step was, or the beginning."""
+        if context.journal is None:
+            return cls(None)
+        sort = f"{type(reduction).__qualname__} {list(columns)} {rows} by {context.part_rows}"
+        slot = context.journal.slot(sort)
+        found = slot.load()
+        if found is None:
+            return cls(slot)
+        arrays, facts = found
+        states = {name: _unpacked(name, arrays, facts) for name in ("broadcast", "merged")}
+        merged = states["merged"] if facts["done"] else None
+        return cls(slot, facts["turn"], facts["done"], states["broadcast"], merged)
+
+    def after(self, merged: State) -> _Place:
+        """One part further."""
+        return replace(self, done=self.done + 1, merged=merged)._kept()
+
+    def next_round(self, broadcast: State) -> _Place:
+        """At the beginning of the next round."""
+        return _Place(self.slot, self.turn + 1, 0, broadcast)._kept()
+
+    def _kept(self) -> _Place:
+        if self.slot is not None:
+            states = {"broadcast": self.broadcast, "merged": self.merged or State()}
+            arrays = {f"{of}.{name}": value for of, state in states.items() for name, value in state.arrays.items()}
+            facts = {of: dict(state.facts) for of, state in states.items()}
+            self.slot.save(arrays, {**facts, "turn": self.turn, "done": self.done})
+        return self
+
+
+def _unpacked(of: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> State:
+    prefix = f"{of}."
+    own = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    return State(own, facts[of])

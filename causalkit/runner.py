@@ -20,7 +20,9 @@ from causalkit.execution import Execution
 from causalkit.registry import Registry, default_registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
+from causalkit.steps.shelf import Shelf
 from causalkit.store import RunFolder, find_run, run_folders
+from causalkit.store.cache import BOUND_GB, Cache
 
 if TYPE_CHECKING:
     from causalkit.context import Progress
@@ -39,27 +41,40 @@ def build(kind: str, use: str, registry: Registry | None = None, **params: Any) 
 
 
 def run(
-    config: Config | str | Path | Mapping[str, Any],
+    config: Config | str | Path | Mapping[str, Any] | None = None,
     *,
     overrides: Sequence[str] = (),
     seed: int | None = None,
     until: str | None = None,
+    resume: bool | str | Path = False,
+    fresh: bool = False,
+    any_device: bool = False,
     device: str = "cpu",
     executor: Executor | str | Mapping[str, Any] | None = None,
+    part_rows: int = 1_000_000,
     runs_dir: str | Path = "runs",
+    cache_gb: float = BOUND_GB,
     progress: Progress | None = None,
     registry: Registry | None = None,
     trackers: Sequence[Tracker | str | Mapping[str, Any]] = (),
 ) -> Run:
     """Run a config, a packaged example (`"quickstart"`, `"shop"`), or a mapping.
 
+    A step whose input, config and code are as they were in an earlier run under `runs_dir` is not done
+    again: what it made is taken from `<runs_dir>/.cache`.
+
     Parameters
     ----------
     overrides : `"a.b=value"`, as the command's `-o`.
     seed : the one seed of the run; overrides the config's.
     until : the last step to do.
-    device, executor, runs_dir, progress, trackers : facts of the moment, never hashed. `executor`
+    resume : go on with an unfinished run: this one, or (True) the latest of the same config, or, without a
+        config, the latest of all. Where there is none of the same config, a new run begins.
+    fresh : do every step, whatever was computed before.
+    any_device : also take what was computed on another kind of device.
+    device, executor, part_rows, runs_dir, progress, trackers : facts of the moment, never hashed. `executor`
         and each tracker is a component, or a selection such as `"process"`.
+    cache_gb : what the cache may hold in the end; what was used longest ago goes first.
 
     Raises
     ------
@@ -69,22 +84,82 @@ def run(
     if until is not None and until not in STEPS:
         raise UsageError(f"there is no step {until!r}{nearest(until, STEPS)}", f"Steps: {', '.join(STEPS)}.")
     _check_device(device)
+    runs = Path(runs_dir)
+    folder = None
+    if config is None or isinstance(resume, str | Path):
+        folder = _to_resume(resume, runs)
     extra = [*overrides] + ([f"seed={seed}"] if seed is not None else [])
-    if not isinstance(config, Config) or extra:
-        source = config.to_dict() if isinstance(config, Config) else config
-        config = load_config(source, overrides=extra, registry=registry)
+    config = _loaded(config, folder, extra, registry)
+    if folder is None and resume:
+        folder = next((f for f in reversed(run_folders(runs)) if _is_unfinished(f, config.hash)), None)
     workers = registry.build("executor", executor) if isinstance(executor, str | Mapping) else executor
     told = [registry.build("tracker", t) if isinstance(t, str | Mapping) else t for t in trackers]
-    context = Context(root_seed=config.seed, device=device, executor=workers, progress=progress)
-    folder = RunFolder.create(Path(runs_dir), config.hash)
-    execution = Execution(folder, config, registry, context, told)
+    context = Context(root_seed=config.seed, device=device, executor=workers, progress=progress, part_rows=part_rows)
+    folder = folder or RunFolder.create(runs, config.hash)
     try:
         with folder.lock():
-            execution.go(until)
+            folder.clean()
+            cache = Cache(folder.path.parent / ".cache", on_damage=lambda what: _damaged(folder, told, what))
+            shelf = Shelf(cache, config, registry, context, folder.path.name, fresh, any_device)
+            Execution(folder, config, registry, context, told, shelf).go(until)
+            cache.trim(cache_gb * 1e9)
     finally:
         if workers is not None and workers is not executor:
             workers.close()
     return Run(folder, registry)
+
+
+def _loaded(
+    config: Config | str | Path | Mapping[str, Any] | None,
+    folder: RunFolder | None,
+    overrides: Sequence[str],
+    registry: Registry,
+) -> Config:
+    """The config that was asked for, or of the run that is taken up again; they must not differ."""
+    if folder is None:
+        assert config is not None
+        if isinstance(config, Config) and not overrides:
+            return config
+        return load_config(config, overrides=overrides, registry=registry)
+    kept = load_config(folder.path / "config.yaml", registry=registry, environment={})
+    if config is None and not overrides:
+        return kept
+    asked = load_config(config or folder.path / "config.yaml", overrides=overrides, registry=registry)
+    if asked.hash != kept.hash:
+        raise UsageError(
+            f"run {folder.path.name} has another config ({kept.hash}) than the one asked for ({asked.hash})",
+            "Leave the config out to go on with the run as it is, or leave --resume out: what the two share is reused.",
+        )
+    return kept
+
+
+def _to_resume(reference: bool | str | Path, runs: Path) -> RunFolder:
+    """The run meant, or the latest that is unfinished."""
+    if isinstance(reference, str | Path):
+        return find_run(reference, runs)
+    if not reference:
+        raise UsageError("there is neither a config nor a run to go on with", "Name a config, or resume a run.")
+    found = next((f for f in reversed(run_folders(runs)) if _is_unfinished(f)), None)
+    if found is None:
+        raise UsageError(f"no run in {runs} is unfinished", "See `causalkit runs list`; name a config to run one.")
+    return found
+
+
+def _is_unfinished(folder: RunFolder, config_hash: str = "") -> bool:
+    """Whether a run stopped before its end, and nobody is at work on it."""
+    try:
+        told = folder.manifest
+        return told["status"] != "done" and config_hash in ("", told["config_hash"]) and not folder.is_held()
+    except CausalkitError:
+        return not config_hash and (folder.path / "config.yaml").is_file()
+
+
+def _damaged(folder: RunFolder, trackers: Sequence[Tracker], what: str) -> None:
+    """Tell of something in the cache that was not what it was when written."""
+    folder.event(kind="damaged", message=what)
+    for tracker in trackers:
+        if callable(getattr(tracker, "warn", None)):
+            tracker.warn(what)  # type: ignore[attr-defined]
 
 
 def _check_device(device: str) -> None:

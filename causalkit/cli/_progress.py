@@ -89,6 +89,10 @@ class StepNarrator:
         told = record.message if record.status == "skipped" else record.component
         self.say(f"  {record.step:<9} {record.status:<11} {took}  {told}".rstrip())
 
+    def warn(self, message: str) -> None:
+        """Say what was found wrong and mended."""
+        self.say(f"  {message}")
+
     def finished(self, run: Any) -> None:
         """Nothing: the result is printed by the command."""
 

@@ -15,33 +15,66 @@ __all__ = ["run"]
 
 
 @click.command()
-@click.argument("config")
+@click.argument("config", required=False)
 @click.option("-o", "--override", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the config.")
 @click.option("--until", metavar="STEP", help="Stop after this step (load, encode, discover, … report).")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    metavar="[RUN]",
+    help="Go on with RUN, or with the latest unfinished run of CONFIG (without CONFIG: of all).",
+)
+@click.option("--fresh", is_flag=True, help="Do every step, whatever earlier runs have computed.")
+@click.option("--any-device", is_flag=True, help="Also reuse what was computed on another kind of device.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--seed", type=click.IntRange(min=0), help="The one seed; overrides the config's.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch works: cpu, cuda, cuda:1 …")
 @click.option("--executor", metavar="NAME", help="An executor component, such as serial or process.")
 @click.option("--workers", type=click.IntRange(min=1), help="How many workers; more than one means `process`.")
+@click.option(
+    "--part-rows",
+    type=click.IntRange(min=1),
+    default=1_000_000,
+    show_default=True,
+    help="About how many rows to work on at once; a killed run does one part again.",
+)
+@click.option(
+    "--cache-gb",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="What <runs-dir>/.cache may hold in the end.",
+)
 @runs_dir_option
 @common_options
 def run(
-    config: str,
+    config: str | None,
     overrides: tuple[str, ...],
     until: str | None,
+    resume: str | None,
+    fresh: bool,
+    any_device: bool,
     dry_run: bool,
     seed: int | None,
     device: str,
     executor: str | None,
     workers: int | None,
+    part_rows: int,
+    cache_gb: float,
     runs_dir: str,
     out: Output,
 ) -> None:
     """Run CONFIG: a YAML file, or a packaged example (quickstart, shop).
 
-    Everything is kept in a folder of its own under --runs-dir, the report among it.
+    Everything is kept in a folder of its own under --runs-dir, the report among it. Steps that an earlier
+    run there has done, on the same input with the same settings and code, are not done again.
     """
+    if config is None and resume is None:
+        raise click.UsageError("name a config or an example, or go on with a run by --resume")
     if dry_run:
+        if config is None:
+            raise click.UsageError("--dry-run needs a config")
         _show_plan(config, overrides, until, seed, out)
         return
     from causalkit import runner
@@ -54,9 +87,14 @@ def run(
             overrides=overrides,
             seed=seed,
             until=until,
+            resume=resume or resume is not None,
+            fresh=fresh,
+            any_device=any_device,
             device=device,
             executor=_executor(executor, workers),
+            part_rows=part_rows,
             runs_dir=runs_dir,
+            cache_gb=cache_gb,
             progress=terminal_progress(quiet=out.quiet or out.json),
             trackers=(StepNarrator(out.say),),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from causalkit.errors import DataError, nearest
-from causalkit.types import Dataset
+from causalkit.types import Dataset, Table
 
 if TYPE_CHECKING:
     from causalkit.config import CleanPlan
@@ -59,7 +59,7 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
         done.append(Cleaning("standardised", name, len(frame)))
     if not done:
         return dataset, ()
-    return replace(dataset, interactions=type(dataset.interactions)(frame)), tuple(done)
+    return replace(dataset, interactions=Table(frame)), tuple(done)
 
 
 def _without_gaps(frame: pd.DataFrame, name: str, how: str | None) -> tuple[pd.DataFrame, int]:

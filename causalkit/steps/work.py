@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from causalkit.components import Context
 from causalkit.config import Config, Selection
 from causalkit.registry import Registry
-from causalkit.types import Dataset, Effects, Facts, Outputs, Split, Table
+from causalkit.store.vectors import VectorStore
+from causalkit.types import Dataset, Effects, Facts, Outputs, Split
 
-__all__ = ["Work"]
+__all__ = ["Filled", "Work"]
+
+Filled = Mapping[str, Any]
+"""Fields of `Work` and of its `Outputs`, by name: what a step has made."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """All that a run has made so far, and what it was asked."""
+    """What a step is given: the config, and what the steps that it depends on have made.
+
+    `vectors` is where the encoder of each side keeps what it made, by text.
+    """
 
     config: Config
     registry: Registry
@@ -26,11 +34,7 @@ class Work:
     naive: Effects | None = None
     fingerprint: str = ""
     facts: Facts | None = None
-
-    @property
-    def skeleton(self) -> Dataset:
-        """The dataset without its rows: schema, items and users, which is what a reader needs."""
-        return replace(self.log, interactions=Table(self.log.interactions.frame().iloc[:0]), truth=None)
+    vectors: Mapping[str, VectorStore] = field(default_factory=dict)
 
     @property
     def log(self) -> Dataset:
@@ -55,3 +59,20 @@ class Work:
     def with_outputs(self, **changes: Any) -> Work:
         """The work with some outputs replaced."""
         return replace(self, outputs=replace(self.made, **changes))
+
+    def filled(self, made: Filled) -> Work:
+        """The work with what a step has made."""
+        own = {name: value for name, value in made.items() if name in _OWN}
+        work = replace(self, **own)
+        rest = {name: value for name, value in made.items() if name not in _OWN}
+        if work.outputs is None and work.dataset is not None and work.split is not None:
+            first = Outputs(work.split.take(work.dataset, "training"), work.split)
+            return replace(work, outputs=replace(first, **rest))
+        return work.with_outputs(**rest) if rest else work
+
+    def taken(self, names: tuple[str, ...]) -> Filled:
+        """Some fields of the work and its outputs, by name."""
+        return {name: getattr(self if name in _OWN else self.made, name) for name in names}
+
+
+_OWN = {f.name for f in fields(Work)} - {"outputs"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from causalkit.components import Context, component
+from causalkit.provenance import file_fingerprint
 from causalkit.types import Dataset, Table
 from causalkit_plugins.datasets import _journey_schema
 from causalkit_plugins.datasets._journey_cells import Counted, count_rows
@@ -40,6 +41,10 @@ class CompleteJourney:
 
     folder: Path | None = None
     "Folder of the Parquet files; by default the installed package's."
+
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """Hash of the Parquet files."""
+        return file_fingerprint([data_folder() if self.folder is None else self.folder])
 
     def load(self, *, context: Context = Context()) -> Dataset:
         """Count the log.

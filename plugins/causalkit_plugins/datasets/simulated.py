@@ -60,6 +60,10 @@ class Simulated:
     seed: int = 0
     "Seed of the drawn shop; the run's own seed does not change the data."
 
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """Nothing is read: the parameters say it all."""
+        return "drawn"
+
     def load(self, *, context: Context = Context()) -> Dataset:
         """Draw the shop and its log, by blocks of weeks."""
         rng = np.random.default_rng(self.seed)

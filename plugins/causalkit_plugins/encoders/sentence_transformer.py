@@ -19,7 +19,7 @@ from causalkit_plugins.encoders._texts import (
     pooling_of,
     refuse_absent,
 )
-from causalkit_plugins.encoders._weights import find_weights, read_json
+from causalkit_plugins.encoders._weights import find_weights, read_json, weights_fingerprint
 
 __all__ = ["SentenceTransformerEncoder"]
 
@@ -36,9 +36,14 @@ class SentenceTransformerEncoder:
     """
 
     input: ClassVar[str] = "texts"
+    pointwise: ClassVar[bool] = True
 
     model: str = "all-MiniLM-L6-v2"
     "A folder, an installed model's name, or a hub id already in the local cache."
+
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """Hash of the model's files; of large ones, of their size and both ends."""
+        return weights_fingerprint(self.model)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> SentenceTransformerEncoder:
         """Nothing is learned; returns self."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit_plugins.encoders._texts import TextModel, encode_distinct, load_text_model, normalised
-from causalkit_plugins.encoders._weights import find_weights
+from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["Transformer"]
 
@@ -26,6 +26,7 @@ class Transformer:
     """
 
     input: ClassVar[str] = "texts"
+    pointwise: ClassVar[bool] = True
 
     model: str = "all-MiniLM-L6-v2"
     "A folder, an installed model's name, or a hub id already in the local cache."
@@ -35,6 +36,10 @@ class Transformer:
     "Bring each vector to length 1."
     max_tokens: Annotated[int, Field(ge=1)] = 256
     "Longer texts are cut here, or where the model's positions end."
+
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """Hash of the model's files; of large ones, of their size and both ends."""
+        return weights_fingerprint(self.model)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Transformer:
         """Nothing is learned; returns self."""

@@ -16,7 +16,7 @@ import pandas as pd
 
 from causalkit.components import Context, Estimator, clone
 from causalkit.statistics import benjamini_hochberg, t_interval
-from causalkit.types import Column, Dataset, Estimand
+from causalkit.types import Column, Dataset, Estimand, Table
 
 Floats = npt.NDArray[np.float64]
 
@@ -153,5 +153,5 @@ class Calendar:
             columns[now] = rows[estimand.treatment].to_numpy(float)
             schema = schema.with_columns([Column(now, "covariate", description="exposure as it was")])
             estimand = replace(estimand, adjustment=(*estimand.adjustment, now))
-        table = type(self.dataset.interactions)(rows.assign(**columns)[value >= 0])
+        table = Table(rows.assign(**columns)[value >= 0])
         return replace(self.dataset, interactions=table, schema=schema), estimand

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from causalkit.components import Context, Estimator, component
-from causalkit.types import Column, Dataset, Estimand, Verdicts
+from causalkit.types import Column, Dataset, Estimand, Table, Verdicts
 
 from . import _words as words
 from ._fits import Fitted, counts, estimated_items, has_cells, of_cells, refit, unwrapped
@@ -95,7 +95,7 @@ def _on_rows(estimator: Any, dataset: Dataset, estimand: Estimand, column: str, 
     rows = dataset.interactions.frame()
     table = rows.assign(**{estimand.treatment: (rows[column] > 0.5).astype(np.int8), _NOW: _numbers(rows, estimand)})
     schema = dataset.schema.with_columns([Column(_NOW, "covariate", description="exposure as it was")])
-    altered = replace(dataset, interactions=type(dataset.interactions)(table), schema=schema)
+    altered = replace(dataset, interactions=Table(table), schema=schema)
     asked = replace(estimand, adjustment=(*estimand.adjustment, _NOW))
     return refit(estimator, altered, asked, context)
 

@@ -1,0 +1,155 @@
+"""What each step depends on, and the key under which what it made is kept.
+
+A key is a Merkle hash: over the step's own part of the config, the seed, the code and versions of the
+components it uses and of what those hold, and the contents of everything that earlier steps hand it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from causalkit.components import Context
+from causalkit.config import Config, Selection
+from causalkit.provenance import frame_source, library_versions, source_hash
+from causalkit.registry import Registry, parse_selection
+
+__all__ = ["NEEDS", "Needs", "component_key", "step_key"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The sections of the config that a step reads, and the steps before it whose output it is given."""
+
+    sections: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+
+
+_ESTIMATED = ("load", "encode", "identify", "estimate")
+NEEDS: dict[str, Needs] = {
+    "load": Needs(("data", "clean", "split")),
+    "encode": Needs(("encode",), ("load",)),
+    "discover": Needs(("discover", "knowledge"), ("load",)),
+    "identify": Needs(("identify",), ("load", "discover")),
+    "estimate": Needs(("estimate", "naive"), ("load", "encode", "identify")),
+    "refute": Needs(("refute", "estimate"), _ESTIMATED),
+    "rank": Needs(("rank", "top"), (*_ESTIMATED, "refute")),
+    "evaluate": Needs(
+        ("evaluate", "baselines", "naive", "estimate", "rank", "top"), (*_ESTIMATED, "discover", "refute", "rank")
+    ),
+    "refit": Needs(("estimate", "naive", "refute", "rank", "top"), (*_ESTIMATED, "refute", "rank")),
+    "explain": Needs(("explain", "rank"), (*_ESTIMATED, "discover", "refute", "rank", "evaluate", "refit")),
+}
+"""Every step that is kept; `report` is written anew each time."""
+
+_KINDS = {
+    "data": "dataset",
+    "encode": "encoder",
+    "discover": "discoverer",
+    "estimate": "estimator",
+    "naive": "estimator",
+    "refute": "refuter",
+    "rank": "ranker",
+    "evaluate": "metric",
+    "baselines": "ranker",
+    "explain": "explainer",
+}
+_ON_ANY_DEVICE = ("load", "identify")
+
+
+def step_key(
+    step: str, config: Config, registry: Registry, context: Context, inputs: Mapping[str, str], data: str, device: str
+) -> str:
+    """The key of a step; `inputs` are digests by step, `data` what the dataset says of its source."""
+    needs, written = NEEDS[step], config.to_dict()
+    chosen = [
+        component_key(registry, _KINDS[section], selection, context)
+        for section in needs.sections
+        if section in _KINDS
+        for selection in _selections(getattr(config, section))
+    ]
+    return _hashed(
+        step,
+        {section: written[section] for section in needs.sections},
+        config.seed,
+        chosen,
+        {name: inputs.get(name, "") for name in needs.steps},
+        data if step == "load" else "",
+        "" if step in _ON_ANY_DEVICE else device.partition(":")[0],
+        platform.python_version_tuple()[:2],
+        frame_source(),
+        library_versions("causalkit"),
+    )
+
+
+def component_key(registry: Registry, kind: str, selection: Selection, context: Context) -> str:
+    """Hash of a component: its parameters, its code and versions, what it reads from outside, and what it holds."""
+    outside = [] if kind == "dataset" else list(_outside(registry.build(kind, selection.to_dict()), context))
+    return _hashed(selection.to_dict(), _code(registry, kind, selection.to_dict()), outside)
+
+
+def _outside(part: Any, context: Context) -> Iterator[str]:
+    """What a component, and those it holds, say of the files they read; a dataset is asked when it is loaded."""
+    if isinstance(part, Mapping):
+        part = list(part.values())
+    if isinstance(part, list | tuple):
+        for inner in part:
+            yield from _outside(inner, context)
+    elif hasattr(part, "get_params"):
+        if callable(getattr(part, "fingerprint", None)):
+            yield str(part.fingerprint(context=context))
+        yield from _outside(part.get_params(deep=False), context)
+
+
+def _code(registry: Registry, kind: str, selection: Any) -> Any:
+    """Source and versions of a component and of the components it holds, nested as they are."""
+    from causalkit.parameters import field_kinds
+
+    use, params = parse_selection(selection)
+    entry = registry.find(kind, use)
+    module = entry.declaration.target.partition(":")[0]
+    held = field_kinds(registry.load(kind, use))
+    inner = [
+        _code(registry, held[name], part)
+        for name in sorted(held)
+        if name in params
+        for part in _held_selections(params[name])
+    ]
+    return [
+        entry.declaration.target,
+        entry.distribution,
+        entry.version,
+        source_hash(module, entry.distribution),
+        library_versions(entry.distribution),
+        inner,
+    ]
+
+
+def _held_selections(value: Any) -> Iterator[Any]:
+    """Selections in a parameter: one, several in a list, or several by name."""
+    if isinstance(value, str) or (isinstance(value, Mapping) and "use" in value):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _held_selections(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _held_selections(inner)
+
+
+def _selections(section: Any) -> list[Selection]:
+    if section is None:
+        return []
+    if isinstance(section, Selection):
+        return [section]
+    values = section.values() if isinstance(section, Mapping) else section
+    return [value for value in values if value is not None]
+
+
+def _hashed(*parts: Any) -> str:
+    text = json.dumps(json.loads(json.dumps(parts, default=str)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

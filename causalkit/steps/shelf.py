@@ -1,0 +1,182 @@
+"""Everything that the steps of one run have made: in memory where it was made now, in the cache where it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from causalkit.components import Context
+from causalkit.config import Config
+from causalkit.errors import DataError
+from causalkit.registry import Registry
+from causalkit.steps.keys import NEEDS, component_key, step_key
+from causalkit.store.cache import Cache, Draft, Entry
+from causalkit.store.journal import Journal
+from causalkit.store.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from causalkit.run_handle import Run
+    from causalkit.steps.work import Filled, Work
+    from causalkit.types import Dataset, Outputs
+
+__all__ = ["Shelf", "prepared_log"]
+
+IN_MEMORY_ROWS = 5_000_000
+"""Logs of more rows are read from disk by parts once they are prepared."""
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+@dataclass
+class Shelf:
+    """What is there, by step, and the keys under which it is kept.
+
+    A step is only ever given what it declares in `NEEDS`, so that its key says all it depends on.
+
+    Parameters
+    ----------
+    run : the run's id. With `fresh`, only what this run made itself is taken up.
+    any_device : take up what was computed on another kind of device, too.
+    """
+
+    cache: Cache
+    config: Config
+    registry: Registry
+    context: Context
+    run: str
+    fresh: bool = False
+    any_device: bool = False
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _live: dict[str, Filled] = field(default_factory=dict)
+    _keys: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def find(self, step: str) -> Entry | None:
+        """What an earlier run, or this one before it was stopped, made of the same; None where nothing did."""
+        data = self._source if step == "load" else ""
+        if step == "load" and not data:
+            return None
+        devices = [self.context.device] + [d for d in _DEVICES if self.any_device and d != self.context.device]
+        for device in devices:
+            entry = self.cache.find(step, self._key(step, data, device))
+            if entry is not None and not (self.fresh and entry.made_by != self.run):
+                self.entries[step] = entry
+                return entry
+        return None
+
+    def journal(self, step: str, tell: Any) -> Journal | None:
+        """Where the step's long loops keep how far they are; None for one whose input is not known beforehand."""
+        data = self._source if step == "load" else ""
+        if step == "load" and not data:
+            return None
+        return Journal(self.cache.parts(step, self._key(step, data, self.context.device)), tell)
+
+    def keep(self, step: str, made: Filled, seconds: float) -> Entry:
+        """Keep what a step has just made."""
+        data = (self._source or f"rows {made['fingerprint']}") if step == "load" else ""
+        entry = self.cache.keep(
+            step,
+            self._key(step, data, self.context.device),
+            self.run,
+            seconds,
+            lambda draft: _write(draft, step, made),
+            replace=self.fresh,
+        )
+        self.entries[step] = entry
+        if step != "load" or len(made["dataset"].interactions) <= IN_MEMORY_ROWS:
+            self._live[step] = made
+        return entry
+
+    def work_for(self, step: str) -> Work:
+        """What a step is given: the outputs of the steps that it needs, and of no other."""
+        work = self._work_of(NEEDS[step].steps)
+        return replace(work, vectors=self._vectors()) if step == "encode" and not self.fresh else work
+
+    def outputs(self) -> Outputs | None:
+        """Everything that is there."""
+        return self._work_of(tuple(self.entries)).outputs
+
+    def _work_of(self, steps: tuple[str, ...]) -> Work:
+        from causalkit.steps.work import Work
+
+        work = Work(self.config, self.registry, self.context)
+        for name in (name for name in NEEDS if name in steps and name in self.entries):
+            if name not in self._live:
+                self._live[name] = self._had_again(name)
+            work = work.filled(self._live[name])
+        return work
+
+    def fingerprint(self) -> str:
+        """The log's content hash, as far as it has been read."""
+        if "load" not in self.entries:
+            return ""
+        known = self._live.get("load")
+        return str(known["fingerprint"] if known else self.entries["load"].load("private/fingerprint"))
+
+    def _had_again(self, step: str) -> Filled:
+        from causalkit.steps.artifacts import had_again
+
+        entry = self.entries[step]
+        return had_again(step, entry.load, entry.path / "private" / "rows", self.work_for(step))
+
+    def _key(self, step: str, data: str, device: str) -> str:
+        if (step, data, device) not in self._keys:
+            inputs = {name: entry.digest for name, entry in self.entries.items()}
+            made = step_key(step, self.config, self.registry, self.context, inputs, data, device)
+            self._keys[step, data, device] = made
+        return self._keys[step, data, device]
+
+    @cached_property
+    def _source(self) -> str:
+        """What the dataset says of the files it reads; empty where it does not say."""
+        source = self.registry.build("dataset", self.config.data.to_dict())
+        if not callable(getattr(source, "fingerprint", None)):
+            return ""
+        return f"source {source.fingerprint(context=self.context)}"
+
+    def _vectors(self) -> Mapping[str, VectorStore]:
+        """Where the vectors of each encoder are kept."""
+        device = self.context.device.partition(":")[0]
+        return {
+            side: VectorStore(
+                self.cache.vectors(f"{component_key(self.registry, 'encoder', chosen, self.context)}-{device}")
+            )
+            for side, chosen in self.config.encode.items()
+            if chosen is not None
+        }
+
+
+def _write(draft: Draft, step: str, made: Filled) -> None:
+    from causalkit.steps.artifacts import artifacts
+    from causalkit.types import ParquetTable
+
+    for name, value in artifacts(step, made):
+        draft.save(name, value)
+    if step == "load":
+        ParquetTable.write(made["dataset"].interactions, draft.folder("private/rows"))
+
+
+def prepared_log(run: Run) -> Dataset:
+    """A run's prepared log with its rows: as it was kept, or loaded once more where it no longer is.
+
+    Raises
+    ------
+    DataError : it had to be loaded once more, and is not what the run saw.
+    """
+    from causalkit.steps.artifacts import had_again
+    from causalkit.steps.load import load
+    from causalkit.steps.work import Work
+
+    work = Work(run.config, run.registry, Context(root_seed=run.config.seed))
+    told = run.folder.read_json("load/step.json")
+    entry = Cache(run.path.parent / ".cache").find("load", str(told["key"]))
+    if entry is not None:
+        found: Dataset = had_again("load", entry.load, entry.path / "private" / "rows", work)["dataset"]
+        return found
+    work = load(work)
+    if work.fingerprint != run.result.data_fingerprint:
+        raise DataError(
+            f"the log of run {run.id} is no longer kept, and what {run.config.data.use!r} reads now is another one",
+            "Run again: the rows that this run rests on cannot be had any more.",
+        )
+    return work.log

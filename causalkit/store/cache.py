@@ -1,0 +1,263 @@
+"""What steps made, kept by content, so that no step is done twice.
+
+`<runs>/.cache/steps/<step>-<key>/` holds one step's artifacts and `entry.json`, which names every file with
+its SHA-256. An entry is written under another name and renamed when it is whole; one that no longer is
+what it was when written is never used. `public/` is what a run folder shows of the step (as links to
+the same bytes, where the file system has them), `private/` what later steps need beside: rows, planted truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from causalkit.errors import StoreError
+from causalkit.store.folder import write_atomically
+
+__all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
+
+BOUND_GB = 10.0
+"""What the cache may hold after a run; the entries that were used longest ago go first."""
+_ENTRY = "entry.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step's artifacts.
+
+    Parameters
+    ----------
+    files : path below the entry → SHA-256. `digest` : of all of them, what later steps' keys hang on.
+    made_by : the run that made it. `seconds` : how long that took.
+    """
+
+    path: Path
+    key: str
+    made_by: str
+    seconds: float
+    files: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names and contents of all files."""
+        return hashlib.sha256(json.dumps(sorted(self.files.items())).encode()).hexdigest()
+
+    def load(self, name: str) -> Any:
+        """An artifact, such as `public/effects`; None where the step left none of that name."""
+        from causalkit.store import serial
+
+        return serial.load(self.path / name) if (self.path / name / "object.json").is_file() else None
+
+    def public(self) -> Iterator[tuple[str, Path]]:
+        """Name in the run folder and place of every file that it shows."""
+        for name in sorted(self.files):
+            if name.startswith("public/"):
+                yield name.removeprefix("public/"), self.path / name
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry being written."""
+
+    path: Path
+
+    def save(self, name: str, value: Any) -> None:
+        """Write an artifact (a type of causalkit, a tuple of them, or what JSON holds)."""
+        from causalkit.store import serial
+
+        serial.save(value, self.path / name, write_atomically)
+
+    def folder(self, name: str) -> Path:
+        """A folder of its own for an artifact that writes itself."""
+        made = self.path / name
+        made.mkdir(parents=True)
+        return made
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The kept artifacts under one folder of runs.
+
+    `on_damage` is told of an entry that is not what it was when written; it is removed.
+    """
+
+    folder: Path
+    on_damage: Callable[[str], None] = field(default=lambda _: None, compare=False)
+
+    def find(self, step: str, key: str) -> Entry | None:
+        """The entry of a step under a key, every byte checked; None where there is none, or a damaged one."""
+        place = self._place(step, key)
+        if not place.is_dir():
+            return None
+        entry = _read(place)
+        wrong = "its list of files cannot be read" if entry is None else _damage(entry)
+        if entry is None or wrong:
+            self.on_damage(f"what step {step!r} had kept is damaged ({wrong}) and is made again")
+            _remove(place)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(place / _ENTRY)
+        return entry
+
+    def keep(
+        self,
+        step: str,
+        key: str,
+        made_by: str,
+        seconds: float,
+        write: Callable[[Draft], None],
+        *,
+        replace: bool = False,
+    ) -> Entry:
+        """Write an entry; `write(draft)` saves the artifacts. Unless `replace`, what is kept already stands.
+
+        Raises
+        ------
+        StoreError : it cannot be written; nothing half-written is ever found.
+        """
+        place = self._place(step, key)
+        temporary = self.folder / "unfinished" / f"{place.name}-{secrets.token_hex(4)}"
+        try:
+            temporary.mkdir(parents=True)
+            write(Draft(temporary))
+            files = {str(p.relative_to(temporary).as_posix()): _sha256(p) for p in _files(temporary)}
+            text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files}, indent=1)
+            write_atomically(temporary / _ENTRY, lambda path: _write_text(path, text))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if replace and place.exists():
+                _remove(place)
+            with contextlib.suppress(OSError):  # another process was first
+                temporary.rename(place)
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written: {error.strerror or error}",
+                "Free space or make the folder writable, or choose another with --runs-dir.",
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        found = self.find(step, key)
+        if found is None:
+            raise StoreError(f"{place} cannot be written", "Free space or make the folder writable.")
+        return found
+
+    def parts(self, step: str, key: str) -> Path:
+        """Where a step keeps what it has done so far."""
+        return self.folder / "parts" / f"{step}-{key}"
+
+    def vectors(self, key: str) -> Path:
+        """Where an encoder's vectors are kept, by text."""
+        return self.folder / "vectors" / key
+
+    def size(self) -> int:
+        """Bytes that everything kept takes."""
+        return sum(_size(p) for p in _files(self.folder))
+
+    def trim(self, bound: float) -> int:
+        """Remove what was used longest ago until at most `bound` bytes are kept; returns the bytes freed.
+
+        What a run leaves behind when it is killed (unfinished entries, parts of steps) goes first, unless it
+        is less than a day old.
+        """
+        units = sorted(self._units(), key=lambda unit: unit[0])
+        total = before = sum(size for _, size, _ in units)
+        for _, size, place in units:
+            if total <= bound:
+                break
+            _remove(place)
+            total -= size
+        return before - total
+
+    def _units(self) -> Iterator[tuple[float, int, Path]]:
+        """When last used, size and place of everything that can be removed by itself."""
+        for kind in ("steps", "parts", "vectors", "unfinished"):
+            for place in _listed(self.folder / kind):
+                files = list(_files(place))
+                used = max((_mtime(p) for p in files), default=0.0)
+                yield used, sum(_size(p) for p in files), place
+
+    def _place(self, step: str, key: str) -> Path:
+        return self.folder / "steps" / f"{step}-{key}"
+
+
+def copy_or_link(source: Path, target: Path) -> None:
+    """The same bytes under another name: a hard link where the file system has them, else a copy; atomic."""
+
+    def write(temporary: Path) -> None:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+    if not (target.is_file() and target.samefile(source)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, write)
+
+
+def _read(place: Path) -> Entry | None:
+    try:
+        told = json.loads((place / _ENTRY).read_text(encoding="utf-8"))
+        files = {str(name): str(digest) for name, digest in told["files"].items()}
+        return Entry(place, str(told["key"]), str(told["made_by"]), float(told["seconds"]), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _damage(entry: Entry) -> str:
+    """The first file that is not what it was; empty where all are."""
+    for name, digest in entry.files.items():
+        try:
+            if _sha256(entry.path / name) != digest:
+                return f"{name} has changed"
+        except OSError:
+            return f"{name} is gone"
+    return ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield Path(place) / name
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(place: Path) -> None:
+    """Out of sight at once, then gone: nobody finds half of it."""
+    hidden = place.with_name(f".gone-{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):
+        place.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
