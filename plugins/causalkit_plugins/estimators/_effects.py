@@ -185,4 +185,4 @@ def plain_reason(treated: npt.NDArray[Any], control: npt.NDArray[Any], unit: str
 
 def levels_of(dataset: Dataset, names: Sequence[str]) -> dict[str, pd.Index[Any]]:
     """The values of each column, in order of appearance."""
-    return {name: pd.Index(dataset.interactions.frame([name])[name].dropna().unique()) for name in names}
+    return {name: dataset.interactions.distinct(name) for name in names}

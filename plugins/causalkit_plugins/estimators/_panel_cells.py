@@ -185,7 +185,7 @@ def read_cells(
 
 
 def _periods(dataset: Dataset, period: str) -> pd.Index[Any]:
-    found = pd.Index(dataset.interactions.frame([period])[period].dropna().unique()).sort_values()
+    found = dataset.interactions.distinct(period).sort_values()
     if not pd.api.types.is_numeric_dtype(found.dtype) or len(found) > _MOST_PERIODS:
         raise DataError(
             f"panel needs whole period numbers in {period!r}, got {len(found)} values of {found.dtype}",
@@ -228,10 +228,10 @@ def _terms(dataset: Dataset, estimand: Estimand) -> tuple[tuple[_Term, ...], tup
 
 
 def _numbers(dataset: Dataset, name: str) -> list[_Term]:
-    column = dataset.interactions.frame([name])[name]
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+    dtype = dataset.interactions.head().dtypes[name]
+    if pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
         return [_Term(name)]
-    levels = sorted(column.dropna().unique().tolist(), key=str)
+    levels = sorted(dataset.interactions.distinct(name).tolist(), key=str)
     if len(levels) > _MOST_LEVELS:
         raise DataError(
             f"column {name!r} has {len(levels)} levels; panel adjusts for at most {_MOST_LEVELS}",

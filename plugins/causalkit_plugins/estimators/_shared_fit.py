@@ -126,16 +126,21 @@ def predicted(features: Floats, solved: Solved) -> tuple[Floats, Floats]:
     return mean, solved.s[0] ** 2 + own + (1 - scaled @ lean) ** 2 / solved.precision
 
 
-def text_block(vectors: Floats, known: npt.NDArray[np.bool_], most: int) -> Floats:
-    """Principal components `[items, ≤ most]` of centred unit vectors, mean square length 1; zeros if unknown."""
+def text_block(vectors: Floats, known: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_], most: int) -> Floats:
+    """Principal components `[items, ≤ most]` of centred unit vectors, mean square length 1; zeros if unknown.
+
+    Centre, directions and length are those of the items `seen` in the log, so that they, and what is told
+    of an item, do not depend on which others stand in the items table.
+    """
+    basis = known & seen if (known & seen).any() else known
     unit = np.where(known[:, None], vectors, 0.0)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-    unit = np.where(known[:, None], unit - unit[known].mean(0), 0.0)
-    values, directions = np.linalg.eigh(unit.T @ unit)
+    unit = np.where(known[:, None], unit - unit[basis].mean(0), 0.0)
+    values, directions = np.linalg.eigh(unit[basis].T @ unit[basis])
     best = np.argsort(values)[::-1][:most]
     kept = best[values[best] > 1e-9 * max(values[best[0]], 1e-300)]
     part = unit @ directions[:, kept]
-    size = np.sqrt((part[known] ** 2).sum(1).mean()) if known.any() else 0.0
+    size = np.sqrt((part[basis] ** 2).sum(1).mean()) if basis.any() else 0.0
     return part / size if size > 0 else part[:, :0]
 
 

@@ -35,6 +35,10 @@ class Counts:
     segments: pd.Index[Any]
     is_rate: bool
 
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """Whether the log has rows of each item `[I]`."""
+        return np.asarray(self.weight.sum(1) > 0)
+
     def means(self) -> Floats:
         """Mean outcome of each item `[I]`, above 0; the overall mean where an item has no rows."""
         weight, total = self.weight.sum(1), self.total.sum(1)
@@ -100,8 +104,8 @@ def count(dataset: Dataset, estimand: Estimand, by_segment: bool, context: Conte
 
 
 def _levels(dataset: Dataset, name: str) -> pd.Index[Any]:
-    column = dataset.interactions.frame([name])[name]
-    found = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
+    dtype = dataset.interactions.head().dtypes[name]
+    found = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else dataset.interactions.distinct(name)
     return pd.Index(found, dtype=object)
 
 

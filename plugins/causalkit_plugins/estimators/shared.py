@@ -85,7 +85,7 @@ class Shared:
         by_segment = self.segments is not None and dataset.segment is not None
         counts = count(dataset, estimand, by_segment, context)
         place = dataset.items.index.get_indexer(base.item.index)
-        sources = _Sources.of(self, dataset, embeddings)
+        sources = _Sources.of(self, dataset, embeddings, counts)
         raw = base.item["raw"].to_numpy(float)
         noise = base.item.get("smooth_stderr", base.item["raw_stderr"]).to_numpy(float)
         has = np.isfinite(raw) & np.isfinite(noise) & (noise > 0)
@@ -119,7 +119,7 @@ class _Sources:
     group: str
 
     @classmethod
-    def of(cls, shared: Any, dataset: Dataset, embeddings: Embeddings | None) -> _Sources:
+    def of(cls, shared: Any, dataset: Dataset, embeddings: Embeddings | None, counts: Counts) -> _Sources:
         blocks: dict[str, Floats] = {}
         known = np.zeros(len(dataset.items), bool)
         group = _group_column(shared, dataset)
@@ -130,7 +130,7 @@ class _Sources:
         if embeddings is not None and embeddings.item is not None:
             vectors = embeddings.item.at(dataset.items.index).astype(float)
             has = np.isfinite(vectors).all(1)
-            block = model.text_block(vectors, has, shared.components)
+            block = model.text_block(vectors, has, counts.seen(), shared.components)
             if block.shape[1]:
                 blocks["text"] = block
             known |= has
@@ -251,7 +251,7 @@ def _predicted(best: _Chosen, sources: _Sources, counts: Counts, place: npt.NDAr
     unit = counts.means()[place]
     # a level that rests on few events is itself uncertain, by its relative error 1 / sqrt(events)
     events = counts.total.sum(1)[place]
-    loose = np.where(counts.weight.sum(1)[place] > 0, 1 / (events + 1), np.var(np.log(counts.means())))
+    loose = np.where(counts.seen()[place], 1 / (events + 1), np.var(np.log(counts.means()[counts.seen()])))
     return mean * unit, unit * np.sqrt(variance + mean**2 * loose)
 
 
