@@ -1,0 +1,193 @@
+"""A finished run put to use: the lists of all its users, or of users and items that it has never seen.
+
+Everything is streamed: a block of users at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from causalkit.components import Context, Ranker
+from causalkit.errors import UsageError
+from causalkit.new_log import NewLog, read_new_log
+from causalkit.ranking import make_ranking, ranking_blocks
+from causalkit.run_handle import Run
+from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, Table
+
+__all__ = ["NEW_COLUMNS", "NewLists", "all_lists", "fitted_ranker", "lists_for", "rows_of"]
+
+NEW_COLUMNS = (*RANKING_COLUMNS, "cold_user", "cold_item")
+"""Columns of the lists for a new log."""
+
+
+def rows_of(run: Run) -> Dataset:
+    """The prepared rows that the reported effects rest on: training, and test where it was refitted on both.
+
+    Raises
+    ------
+    DataError : the log can no longer be had.
+    """
+    from causalkit.steps.shelf import prepared_log
+
+    assert run.split is not None
+    refitted = (run.path / "refit" / "effects" / "object.json").is_file() and run.split.values("test")
+    return run.split.take(prepared_log(run), "training", *(["test"] if refitted else []))
+
+
+def fitted_ranker(run: Run, context: Context | None = None) -> Ranker:
+    """The ranker that made the run's reported lists; what it scores is what they were made of.
+
+    Raises
+    ------
+    UsageError : a run without effects, where its ranker needs them.
+    DataError : its ranker needs the rows of the log, and they can no longer be had.
+    """
+    return _fitted(run, run.effects, run.embeddings, None, context)
+
+
+def _fitted(
+    run: Run,
+    effects: Effects | None,
+    embeddings: Embeddings | None,
+    items: pd.DataFrame | None,
+    context: Context | None,
+) -> Ranker:
+    """The run's ranker on these effects and, where not None, this items table."""
+    chosen = run.config.rank
+    ranker: Ranker = run.registry.build("ranker", chosen.to_dict())
+    data = rows_of(run) if getattr(ranker, "needs_rows", True) else run.dataset
+    if items is not None:
+        data = replace(data, items=items)
+    return ranker.fit(data, effects, embeddings, context=_context(run, context).under(f"rank.{chosen.use}"))
+
+
+def _context(run: Run, context: Context | None) -> Context:
+    """The context with the run's seed: components derive the seeds that they had."""
+    return replace(context or Context(), root_seed=run.config.seed)
+
+
+def users_of(run: Run) -> list[Any]:
+    """Every user that the run knows."""
+    if len(run.dataset.users) or run.dataset.user is None:
+        return run.dataset.user_ids()
+    return rows_of(run).user_ids()
+
+
+def all_lists(run: Run, k: int | None = None, context: Context | None = None) -> Iterator[pd.DataFrame]:
+    """The list for everybody, those of segments, then of every user, as blocks of rows.
+
+    `k` items each (None: as many as the run kept). Each block has the columns `RANKING_COLUMNS`.
+
+    Raises
+    ------
+    UsageError, DataError : as `fitted_ranker`.
+    """
+    if run.ranking is None:
+        raise UsageError(f"run {run.id} ({run.status}) has no ranking", "Run it up to step 'rank' at least.")
+    context, top = _context(run, context), k or run.config.top
+    ranker, name = fitted_ranker(run, context), run.config.rank.use
+    nobody = replace(
+        run.dataset, users=run.dataset.users.iloc[:0], interactions=Table(run.dataset.interactions.frame().iloc[:0])
+    )
+    yield make_ranking(ranker, name, run.effects, nobody, top, context).table
+    yield from ranking_blocks(ranker, name, run.effects, users_of(run), list(run.dataset.items.index), top, context)
+
+
+@dataclass(frozen=True)
+class NewLists:
+    """Lists for the users of a new log, and what there was to say of it.
+
+    Parameters
+    ----------
+    blocks : rows, columns `NEW_COLUMNS`; read once.
+    users, cold_users : how many users, and how many of them the run did not know.
+    items, cold_items : how many items the lists choose from, and how many of them the run did not know.
+    left_out : items that the run did not know and that nothing predicts.
+    notes : what a reader must know.
+    """
+
+    blocks: Iterator[pd.DataFrame]
+    users: int
+    cold_users: int
+    items: int
+    cold_items: int
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def lists_for(
+    run: Run,
+    log: str | Path,
+    *,
+    items: str | Path | None = None,
+    users: str | Path | None = None,
+    k: int | None = None,
+    context: Context | None = None,
+) -> NewLists:
+    """Lists for the users of a new log, over the items that it names (where it names none: over all of the run's).
+
+    A user whom the run does not know gets the effects of the segment that the files name, else of the item.
+    An item that the run does not know gets the effect that its text or group predicts, where the run's
+    estimator predicts any: it is fitted once more on the rows it was fitted on, with the new items beside.
+
+    Parameters
+    ----------
+    log, items, users : Parquet or CSV, columns called what the run's log calls them; see
+        `causalkit.new_log.read_new_log`.
+    k : how many items each (None: as many as the run kept).
+
+    Raises
+    ------
+    UsageError : a run without a ranking.
+    DataError : files that cannot be used, or a run whose own log is needed and can no longer be had.
+    """
+    from causalkit.cold_items import with_cold_items
+
+    if run.ranking is None:
+        raise UsageError(f"run {run.id} ({run.status}) has no ranking", "Run it up to step 'rank' at least.")
+    context = _context(run, context)
+    new = read_new_log(run.dataset, users_of(run), log, items, users)
+    effects, embeddings, notes = run.effects, run.embeddings, list(_notes(run, new))
+    left_out: list[Any] = []
+    table = run.dataset.items
+    if len(new.cold_items):
+        grown = with_cold_items(run, rows_of(run), new.cold_items, context)
+        effects, embeddings, table = grown.effects, grown.embeddings, grown.items
+        left_out, notes = list(grown.left_out), [*notes, *grown.notes]
+    if effects is not None and len(new.segment):
+        of_user = pd.concat([effects.segments.of_user.astype(object), new.segment])
+        effects = replace(effects, segments=replace(effects.segments, of_user=of_user))
+    chosen = [i for i in (new.items or list(run.dataset.items.index)) if i not in set(left_out)]
+    ranker = _fitted(run, effects, embeddings, table if len(new.cold_items) else None, context)
+    blocks = ranking_blocks(ranker, run.config.rank.use, effects, new.users, chosen, k or run.config.top, context)
+    cold = frozenset(new.cold_items.index)
+    return NewLists(
+        _marked(blocks, frozenset(map(str, new.cold_users)), cold),
+        users=len(new.users),
+        cold_users=len(new.cold_users),
+        items=len(chosen),
+        cold_items=sum(i in cold for i in chosen),
+        left_out=tuple(str(i) for i in left_out),
+        notes=tuple(notes),
+    )
+
+
+def _marked(
+    blocks: Iterator[pd.DataFrame], cold_users: frozenset[str], cold_items: frozenset[Any]
+) -> Iterator[pd.DataFrame]:
+    for block in blocks:
+        yield block.assign(cold_user=block["who"].isin(cold_users), cold_item=block["item"].isin(cold_items))
+
+
+def _notes(run: Run, new: NewLog) -> Iterator[str]:
+    if new.dropped:
+        yield f"{new.dropped} rows name no user and are left out"
+    known = set(run.effects.segment["segment"].astype(str)) if run.effects is not None else set()
+    strange = sorted(set(new.segment.astype(str)) - known)
+    if strange and known:
+        yield f"the run has no effects of segment {', '.join(strange[:5])}: its users get the items' effects"
