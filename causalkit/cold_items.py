@@ -77,7 +77,7 @@ def _with_vectors(run: Run, rows: Dataset, grown: Dataset, new: pd.Index, contex
     made, width = np.asarray(vectors, np.float32), known.item.vectors.shape[1]
     if made.shape != (len(texts), width) or not np.isfinite(made).all():
         raise ComponentError(
-            f"encoder {chosen.use!r} gave vectors of shape {made.shape} for {len(texts)} new items; known ones have {width}"
+            f"encoder {chosen.use!r} gave an array of shape {made.shape} for {len(texts)} new items of {width} numbers"
         )
     ids = known.item.ids.astype(object).append(pd.Index(texts.index, dtype=object))
     return replace(known, item=EmbeddingTable(ids, np.concatenate([known.item.vectors, made]), known.item.encoder))
@@ -112,8 +112,15 @@ def _notes(run: Run, lost: int, new: int) -> Iterator[str]:
         return
     chosen = run.config.estimate.get("item") or next(s for s in run.config.estimate.values() if s)
     why = (
-        "they have neither a text nor a group that tells them apart"
+        f"they have neither a text nor a group ({_telling(run) or 'the schema names none'}) to predict from"
         if chosen.use == "shared"
         else f"{chosen.use} predicts no effect of items that it never saw (`estimate.item: {{use: shared, …}}` does)"
     )
     yield f"{lost} of {new} items that the run does not know are left out: {why}"
+
+
+def _telling(run: Run) -> str:
+    """The columns that an item can be predicted from."""
+    columns = run.dataset.schema.columns
+    known = [c.name for c in columns if c.kind == "text" or c.role == "group"]
+    return ", ".join(name for name in known if name in run.dataset.items.columns)
