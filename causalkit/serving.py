@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from causalkit.components import Context, Ranker
 from causalkit.errors import UsageError
 from causalkit.new_log import NewLog, read_new_log
-from causalkit.ranking import make_ranking, ranking_blocks
+from causalkit.ranking import EVERYBODY, make_ranking, ranking_blocks
 from causalkit.run_handle import Run
 from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, Table
 
@@ -165,13 +166,14 @@ def lists_for(
     chosen = [i for i in (new.items or list(run.dataset.items.index)) if i not in set(left_out)]
     ranker = _fitted(run, effects, embeddings, table if len(new.cold_items) else None, context)
     blocks = ranking_blocks(ranker, run.config.rank.use, effects, new.users, chosen, k or run.config.top, context)
-    cold = frozenset(new.cold_items.index)
+    cold = [i for i in chosen if i in set(new.cold_items.index)]
+    notes += _unranked(run, ranker, cold, context)
     return NewLists(
-        _marked(blocks, frozenset(map(str, new.cold_users)), cold),
+        _marked(blocks, frozenset(map(str, new.cold_users)), frozenset(cold)),
         users=len(new.users),
         cold_users=len(new.cold_users),
         items=len(chosen),
-        cold_items=sum(i in cold for i in chosen),
+        cold_items=len(cold),
         left_out=tuple(str(i) for i in left_out),
         notes=tuple(notes),
     )
@@ -182,6 +184,17 @@ def _marked(
 ) -> Iterator[pd.DataFrame]:
     for block in blocks:
         yield block.assign(cold_user=block["who"].isin(cold_users), cold_item=block["item"].isin(cold_items))
+
+
+def _unranked(run: Run, ranker: Ranker, cold: list[Any], context: Context) -> Iterator[str]:
+    """What to say where the ranker itself scores no new item."""
+    if not cold:
+        return
+    scores = np.asarray(ranker.scores([EVERYBODY], cold, context=context).values, float)
+    out = int((~np.isfinite(scores)).sum())
+    if out:
+        told = "".join(f", {name}: {value}" for name, value in run.config.rank.params.items())
+        yield f"{out} of {len(cold)} new items are never recommended by the run's ranker ({run.config.rank.use}{told})"
 
 
 def _notes(run: Run, new: NewLog) -> Iterator[str]:

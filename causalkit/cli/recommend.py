@@ -168,6 +168,8 @@ def _render_users(console: Any, rows: list[dict[str, Any]], out: Output) -> None
     from causalkit.reporting.words import clean
 
     names = list(dict.fromkeys(row["who"] for row in rows))
+    if not names:
+        out.say("There is nothing to recommend to these users.")
     for name in names[:SHOWN]:
         own = [row for row in rows if row["who"] == name]
         console.print(f"{clean(name)}{' (new)' if own[0]['cold_user'] else ''}")
