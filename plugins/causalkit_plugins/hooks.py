@@ -51,6 +51,7 @@ def causalkit_estimators() -> list[Declaration]:
         ("difference-in-means", "DifferenceInMeans", "Exposed minus unexposed: the naive baseline."),
         ("panel", "Panel", "Item by period regressions with season, trend and lags; HC3, small-cluster t."),
         ("shared", "Shared", "Shrinks another estimator's effects towards what text predicts."),
+        ("regression", "Regression", "Linear adjustment per item, by parts: any number of rows in bounded memory."),
         ("aipw", "AIPW", "Cross-fitted doubly robust effects, batched over items."),
         ("t-learner-eb", "TLearnerEB", "Two arms, closed-form empirical-Bayes shrinkage, per pair."),
         ("dowhy", "DoWhyEstimator", "DoWhy's estimators, guarded; one item at a time."),

@@ -19,10 +19,10 @@ from causalkit.reduction import State, add_states, reduce_table
 from causalkit.types import Column, Dataset, Estimand, Table, adjustment_columns
 
 from ._effects import codes_of, needed_columns, sound_rows
+from ._terms import Term, terms_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-_MOST_LEVELS = 12
 _MOST_PERIODS = 5000
 
 
@@ -71,25 +71,6 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class _Term:
-    """One number per row: a column, or whether a categorical column has one level."""
-
-    column: str
-    level: Any = None
-
-    def values(self, rows: pd.DataFrame) -> Floats:
-        column = rows[self.column]
-        found = column.to_numpy(np.float64) if self.level is None else (column == self.level).to_numpy(np.float64)
-        if not np.isfinite(found).all():
-            wrong = int((~np.isfinite(found)).sum())
-            raise DataError(
-                f"column {self.column!r} is missing or infinite in {wrong} of {len(found)} rows",
-                "Drop or fill those rows first (`clean:` in a config).",
-            )
-        return found
-
-
-@dataclass(frozen=True)
 class CellSums:
     """The reduction: weighted sums `[columns, I × W]` of outcome, treatment, terms and extras."""
 
@@ -98,7 +79,7 @@ class CellSums:
     items: pd.Index[Any]
     periods: pd.Index[Any]
     period: str
-    terms: tuple[_Term, ...]
+    terms: tuple[Term, ...]
     crossed: tuple[str, ...] = field(default=())
     """Columns whose product with the treatment is summed too."""
 
@@ -150,7 +131,7 @@ def read_cells(
     period = dataset.schema.need("time", "panel")
     terms, notes = _terms(dataset, estimand)
     periods = _periods(dataset, period)
-    more = [_Term(name) for name in extra]
+    more = [Term(name) for name in extra]
     bare = replace(
         dataset,
         interactions=Table(pd.DataFrame()),
@@ -202,9 +183,9 @@ def _source(dataset: Dataset, name: str) -> Column | None:
     return None
 
 
-def _terms(dataset: Dataset, estimand: Estimand) -> tuple[tuple[_Term, ...], tuple[str, ...]]:
+def _terms(dataset: Dataset, estimand: Estimand) -> tuple[tuple[Term, ...], tuple[str, ...]]:
     present = dataset.interactions.columns
-    terms: list[_Term] = []
+    terms: list[Term] = []
     notes: list[str] = []
     for asked in estimand.adjustment:
         names = (
@@ -216,7 +197,7 @@ def _terms(dataset: Dataset, estimand: Estimand) -> tuple[tuple[_Term, ...], tup
         )
         for name in names:
             if name in present:
-                terms += _numbers(dataset, name)
+                terms += terms_of(dataset, name, "panel")
             elif name in dataset.items.columns:
                 notes.append(f"{name} is constant within an item and cannot confound its effect")
             else:
@@ -227,20 +208,7 @@ def _terms(dataset: Dataset, estimand: Estimand) -> tuple[tuple[_Term, ...], tup
     return tuple(dict.fromkeys(terms)), tuple(notes)
 
 
-def _numbers(dataset: Dataset, name: str) -> list[_Term]:
-    dtype = dataset.interactions.head().dtypes[name]
-    if pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
-        return [_Term(name)]
-    levels = sorted(dataset.interactions.distinct(name).tolist(), key=str)
-    if len(levels) > _MOST_LEVELS:
-        raise DataError(
-            f"column {name!r} has {len(levels)} levels; panel adjusts for at most {_MOST_LEVELS}",
-            "Group them, or leave the column out of the adjustment (identify.adjust).",
-        )
-    return [_Term(name, level) for level in levels[1:]]
-
-
-def _scaled(dataset: Dataset, terms: Sequence[_Term], means: Floats, weight: Floats) -> Floats:
+def _scaled(dataset: Dataset, terms: Sequence[Term], means: Floats, weight: Floats) -> Floats:
     """Terms `[I, W, K]`, centred on the item; lags and group rates relative to its mean."""
     scaled = np.zeros((*weight.shape, len(terms)))
     total = np.maximum(weight.sum(1, keepdims=True), 1e-300)
@@ -268,6 +236,6 @@ def _groups(dataset: Dataset) -> npt.NDArray[np.int64]:
     return np.where(codes < 0, len(levels), codes).astype(np.int64)
 
 
-def _labels(dataset: Dataset, terms: Sequence[_Term]) -> tuple[str, ...]:
+def _labels(dataset: Dataset, terms: Sequence[Term]) -> tuple[str, ...]:
     said = [source.label if (source := _source(dataset, term.column)) else term.column for term in terms]
     return tuple(dict.fromkeys(said))
