@@ -89,6 +89,24 @@ def test_tables_and_arrays_come_back_equal(folder: RunFolder) -> None:
     assert again.pooled == Pooled(0.1, 0.2, 0.3, 0.4, 0.5, 6, 7, "how")
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.Index([3, np.int64(900), "segment:club 0"], dtype=object, name="user"),
+        pd.MultiIndex.from_tuples([("tea", 1), ("tea", 2), ("rice", 1)], names=["item", "segment"]),
+        pd.Index(["a", "b", "c"]),
+    ],
+    ids=["mixed", "pairs", "texts"],
+)
+def test_labels_keep_their_types(folder: RunFolder, labels: pd.Index) -> None:
+    value = pd.Series([1.0, 2.0, 3.0], labels)
+    folder.save("s/v", (value, value.to_frame("x")))
+    series, frame = folder.load("s/v")
+    assert list(series.index) == list(frame.index) == list(labels)
+    assert [type(label) for label in series.index] == [type(getattr(v, "item", lambda v=v: v)()) for v in labels]
+    assert list(series.index.names) == list(labels.names)
+
+
 def test_a_truncated_file_is_named(folder: RunFolder) -> None:
     folder.save("e", Embeddings())
     (folder.path / "e" / "object.json").write_text('{"$type": "Emb')

@@ -84,7 +84,7 @@ class _Saver:
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return {"$type": type(value).__name__} | {k: self.tree(v, f"{place}.{k}".strip(".")) for k, v in fields.items()}
 
-    def _table(self, value: Any, place: str) -> dict[str, str]:
+    def _table(self, value: Any, place: str) -> dict[str, Any]:
         name = f"{place.strip('.') or 'table'}.parquet"
         sort = "series" if isinstance(value, pd.Series) else "index" if isinstance(value, pd.Index) else "frame"
         frame = (
@@ -95,7 +95,7 @@ class _Saver:
             else value.to_frame(name="value", index=False)
         )
         self.write(self.folder / name, lambda path: _storable(frame).to_parquet(path, row_group_size=100_000))
-        return {"$table": name, "sort": sort}
+        return {"$table": name, "sort": sort} | ({"labels": "json"} if _is_mixed(frame.index) else {})
 
     def _array(self, value: Any, place: str) -> dict[str, str]:
         from safetensors.numpy import save_file
@@ -106,15 +106,23 @@ class _Saver:
 
 
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of mixed objects as text, since Parquet columns have one type."""
+    """Columns of mixed objects as text, since Parquet columns have one type; mixed labels as JSON."""
     changes = {}
     for name in frame.columns:
-        if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name], skipna=True) in (
-            "mixed",
-            "mixed-integer",
-        ):
+        if _is_mixed(frame[name]):
             changes[name] = frame[name].map(lambda v: v if v is None else str(v))
-    return frame.assign(**changes) if changes else frame
+    made = frame.assign(**changes) if changes else frame
+    if not _is_mixed(frame.index):
+        return made
+    labels = [json.dumps(v, default=lambda scalar: scalar.item()) for v in frame.index]
+    return made.set_axis(pd.Index(labels, name=frame.index.name))
+
+
+def _is_mixed(values: Any) -> bool:
+    """Whether numbers and texts stand side by side, such as users' integer ids and segments' names."""
+    plain = values.dtype == object and not isinstance(values, pd.MultiIndex)
+    told: str = pd.api.types.infer_dtype(values, skipna=True) if plain else ""
+    return told in ("mixed", "mixed-integer")
 
 
 def _read(tree: Any, folder: Path) -> Any:
@@ -129,7 +137,7 @@ def _read(tree: Any, folder: Path) -> Any:
     if "$set" in tree:
         return frozenset(_read(part, folder) for part in tree["$set"])
     if "$table" in tree:
-        return _read_table(folder / tree["$table"], tree["sort"])
+        return _read_table(folder / tree["$table"], tree["sort"], tree.get("labels", ""))
     if "$array" in tree:
         from safetensors.numpy import load_file
 
@@ -138,8 +146,10 @@ def _read(tree: Any, folder: Path) -> Any:
     return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
 
 
-def _read_table(path: Path, sort: str) -> Any:
+def _read_table(path: Path, sort: str, labels: str) -> Any:
     frame = pd.read_parquet(path)
+    if labels == "json":
+        frame = frame.set_axis(pd.Index([json.loads(v) for v in frame.index], dtype=object, name=frame.index.name))
     if sort == "series":
         return frame["value"]
     return pd.Index(frame["value"]) if sort == "index" else frame
