@@ -1,4 +1,4 @@
-"""Data faults 28-36 and 40, each through the installed command: what is said, the exit code, what survives."""
+"""Data faults 28-40, each through the installed command: what is said, the exit code, what survives."""
 
 from __future__ import annotations
 
@@ -285,3 +285,196 @@ def test_weights_below_0_and_shares_as_treatment_are_refused():
 
 def test_without_effects_a_log_without_unexposed_rows_may_pass():
     check(as_dataset(log().assign(shown=1)), causal=False)
+
+
+BLOCKS = {"by": "time-blocks", "weeks": 2, "pattern": "DEET"}
+START = pd.Timestamp("2024-03-30 20:00", tz="UTC")
+"""Berlin's clocks go forward in the night after, New York's went before."""
+
+
+def hourly(rows=600):
+    """A log whose time is an instant every 3.5 hours, over a change of clocks."""
+    return log(rows).assign(week=START + pd.to_timedelta(np.arange(rows) * 3.5, "h"))
+
+
+def effects_of(done):
+    assert done.code == 0, done.err
+    return done.run.effects.item
+
+
+@pytest.fixture(scope="module")
+def instants(tmp_path_factory):
+    """Effects of the hourly log, in UTC and in order."""
+    folder = tmp_path_factory.mktemp("instants")
+    done = command(folder, hourly(), until="rank", suffix=".parquet", **LAGGED)
+    return effects_of(done)
+
+
+LAGGED = {
+    "split": BLOCKS,
+    "estimate": "difference-in-means",
+    "columns": {"bought": {"role": "outcome", "lag": 2}},
+}
+
+
+def test_fault_37_rows_in_any_order_give_the_same_answer(tmp_path, instants):
+    shuffled = hourly().sample(frac=1, random_state=3)
+    found = effects_of(command(tmp_path, shuffled, until="rank", suffix=".parquet", **LAGGED))
+    pd.testing.assert_frame_equal(found, instants, check_exact=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_fault_37_one_instant_written_in_any_zone_is_one_instant(tmp_path, instants, suffix):
+    zones = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
+    written = [t.tz_convert(zones[i % 3]).isoformat() for i, t in enumerate(hourly()["week"])]
+    found = effects_of(command(tmp_path, hourly().assign(week=written), until="rank", suffix=suffix, **LAGGED))
+    pd.testing.assert_frame_equal(found, instants, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("2024-05-31T10:00:00", "'week' (time) has a time zone in some rows only"),
+        ("2024-02-30T10:00:00Z", "'week' (time) cannot be read: Time data 2024-02-30T10:00:00Z"),
+        ("31/05/2024 10:00 Z", "'week' (time) cannot be read: Time data 31/05/2024 10:00 Z"),
+        ("", "'week' (time) is missing in 1 of 600 rows"),
+    ],
+)
+def test_fault_37_times_that_cannot_be_told_are_refused(tmp_path, value, said):
+    written = hourly()["week"].map(pd.Timestamp.isoformat).astype(object)
+    written[7] = value
+    done = command(tmp_path, hourly().assign(week=written), **LAGGED)
+    refused(done, said)
+    assert "passing `format`" not in done.err
+
+
+@pytest.mark.parametrize("of", ["bought", "shown"])
+def test_fault_37_a_covariate_that_follows_from_the_future_is_refused(tmp_path, of):
+    frame = log().assign(later=3 - 2 * log()[of])
+    columns = {"later": {"role": "covariate", "kind": "continuous"}}
+    refused(command(tmp_path, frame, columns=columns), f"column 'later' (covariate) follows from '{of}'", "tier")
+    words = frame.assign(later=frame["later"].map({1: "x", 3: "y"}))
+    columns = {"later": {"role": "covariate", "kind": "categorical"}}
+    refused(command(tmp_path, words, columns=columns), f"column 'later' (covariate) follows from '{of}'")
+
+
+def test_fault_37_what_a_tier_puts_after_the_treatment_is_never_adjusted_for(tmp_path):
+    columns = {
+        "shown": {"role": "treatment", "tier": 2},
+        "bought": {"role": "outcome", "tier": 4},
+        "later": {"role": "covariate", "kind": "continuous", "tier": 3},
+    }
+    frame = log().assign(later=log()["bought"])
+    done = command(tmp_path, frame, until="estimate", columns=columns, discover="pc")
+    assert done.code == 0, done.err
+    assert "later" not in done.run.estimands[0].adjustment
+    assert "later (comes after treatment)" in done.run.estimands[0].reason
+    chosen = command(tmp_path, frame, until="estimate", columns=columns, identify={"adjust": ["later"]})
+    assert chosen.code == 2
+    assert "identify.adjust = 'later': its tier comes after the treatment's" in chosen.err
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "said"),
+    [
+        ({"required": ["activity -> x", "x -> activity"]}, "activity -> x: required, and also ruled out"),
+        (
+            {"required": ["activity -> x", "x -> shown", "shown -> activity"]},
+            "activity -> x -> shown -> activity: required edges form a cycle",
+        ),
+        ({"required": ["x -> x"]}, "x -> x: required edges form a cycle"),
+        ({"tiers": {"x": 1, "activity": 0}, "required": ["x -> activity"]}, "x -> activity: required, and also"),
+        ({"tiers": [["x"], ["activity", "x"]]}, "knowledge.tiers holds 'x' in tiers 0 and 1; keep one"),
+    ],
+)
+def test_fault_38_a_graph_that_cannot_be_is_refused_before_anything_runs(tmp_path, knowledge, said):
+    (tmp_path / "knowledge.yaml").write_text(yaml.safe_dump(knowledge))
+    done = command(tmp_path, log(), knowledge="knowledge.yaml", discover="pc")
+    assert done.code == 2
+    assert "knowledge.yaml:" in done.err
+    assert said in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_fault_38_knowledge_that_contradicts_the_schemas_tiers_is_told_with_its_sources(tmp_path):
+    columns = {"shown": {"role": "treatment", "tier": 2}}
+    wanted = {"required": ["shown -> activity"], "source": "a hunch"}
+    done = command(tmp_path, log(), columns=columns, until="discover", knowledge=wanted, discover="pc")
+    assert done.code == 2
+    assert "shown -> activity: required, and also ruled out by a tier" in done.err
+    assert "schema + a hunch" in done.err
+    assert done.manifest["status"] == "failed"
+
+
+def test_fault_38_a_graph_without_edges_claims_nothing_unless_trusted(tmp_path):
+    names = ("activity", "shown", "bought")
+    none = {"forbidden": [f"{a} -> {b}" for a in names for b in names if a != b]}
+    plan = {"until": "rank", "knowledge": none, "discover": "knowledge", "estimate": "difference-in-means"}
+    doubted = command(tmp_path, log(), **plan)
+    assert doubted.code == 0, doubted.err
+    assert doubted.run.estimands[0].adjustment == ("activity",)
+    assert "no directed path leads from shown to bought" in doubted.run.estimands[0].warnings[0]
+    trusted = command(tmp_path, log(), **plan, identify={"trust_graph": True})
+    assert trusted.code == 0, trusted.err
+    assert set(trusted.run.effects.item["status"]) == {"no-path"}
+
+
+def texts(folder, suffix, *, name="i0", text="ripe plums", spoil=None, until="report"):
+    """A run over three items, the first with the given id and text; `spoil` changes the items file's bytes."""
+    items = pd.DataFrame({"item": [name, "i1", "i2"], "text": [text, "plain bread", "other words"]})
+    write(log().assign(item=items["item"].to_numpy()[np.arange(600) % 3]), folder / f"log{suffix}")
+    write(items, path := folder / f"items{suffix}")
+    if spoil is not None:
+        path.write_bytes(spoil(path.read_bytes()))
+    files = {"interactions": f"log{suffix}", "items": path.name}
+    columns = {**COLUMNS, "text": {"role": "covariate", "kind": "text"}}
+    config = {
+        "data": {"use": "tables", "params": {**files, "schema": {"columns": columns}}},
+        "split": {"by": "none"},
+        "encode": {"item": {"use": "lsa", "params": {"dims": 2}}},
+        "estimate": "difference-in-means",
+        "explain": "receipt",
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return Outcome(**vars(causalkit("run", "config.yaml", "--until", until, cwd=folder)), folder=folder)
+
+
+HOSTILE = "\u202egnp.exe\u202c a\0b\x01\x1b[31mred\x07\r\n\u2028<script>alert(1)</script>"
+LONG = "plum " * 210_000
+"""More than a megabyte."""
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_fault_39_hostile_text_runs_through_and_stays_inert(tmp_path, suffix):
+    done = texts(tmp_path, suffix, name=HOSTILE, text=HOSTILE)
+    assert done.code == 0, done.err
+    assert set(done.run.effects.item.index) == {HOSTILE, "i1", "i2"}  # an id is data: kept as it is
+    report = (done.run.path / "report.html").read_text(encoding="utf-8")
+    for shown in (done.out, done.err, report):
+        assert not set(shown) & set("\0\x01\x1b\x07\u202e\u2028")
+    assert "<script>alert" not in report
+    told = causalkit("explain", "--item", "i1", cwd=tmp_path)
+    assert told.code == 0, told.err
+    assert not set(told.out) & set("\0\x01\x1b\x07\u202e\u2028")
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".csv", "i0"), (".parquet", LONG)], ids=["csv", "parquet"])
+def test_fault_39_a_megabyte_of_text_runs_through(tmp_path, suffix, name):
+    done = texts(tmp_path, suffix, name=name, text=LONG)
+    assert done.code == 0, done.err
+    assert name in done.run.effects.item.index
+    assert (done.run.path / "report.html").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize(
+    ("suffix", "spoil", "said"),
+    [
+        (".csv", lambda old: old.replace(b"plain", b"pl\xff\xfen"), "items.csv cannot be read as UTF-8 CSV"),
+        (".csv", lambda old: old.decode().encode("utf-16"), "items.csv cannot be read as UTF-8 CSV"),
+        (".parquet", lambda old: old.replace(b"plain", b"pl\xff\xfen"), "column 'text' of items.parquet holds bytes"),
+        (".parquet", lambda old: old[: len(old) // 2], "items.parquet cannot be read as Parquet"),
+    ],
+)
+def test_fault_39_bytes_that_are_no_text_are_refused_with_their_place(tmp_path, suffix, spoil, said):
+    done = texts(tmp_path, suffix, spoil=spoil, until="load")
+    refused(done, said, "again" if suffix == ".parquet" else "Save it as UTF-8")

@@ -39,8 +39,23 @@ def knowledge_section(
     made: dict[str, Any] = {"tiers": _tiers(node.value.get("tiers"), problems)}
     for key in ("required", "forbidden"):
         made[key] = _edges(node.value.get(key), f"knowledge.{key}", problems)
+    _check(made, node.value.get("required"), problems)
     named = node.value.get("source")
     return made | {"source": source if named is None else str(named.value)}
+
+
+def _check(made: Mapping[str, Any], required: Node | None, problems: list[Problem]) -> None:
+    """Required edges that contradict each other, a tier or a forbidden edge; the log's own tiers come later."""
+    if required is None or not made["required"]:
+        return
+    from causalkit.types import Knowledge
+
+    needed, ruled_out = (frozenset((cause, effect) for cause, effect in made[key]) for key in ("required", "forbidden"))
+    tiers = {name: tier for name, tier in made["tiers"].items() if type(tier) is int}
+    try:
+        Knowledge(tiers, needed, ruled_out).check()
+    except ConfigError as error:
+        problems.extend(Problem("knowledge.required", f": {p.path}{p.message}", required.where) for p in error.problems)
 
 
 def _from_file(node: Node, folder: Path, environment: Mapping[str, str], problems: list[Problem]) -> Node | None:
@@ -59,7 +74,12 @@ def _tiers(node: Node | None, problems: list[Problem]) -> dict[str, int]:
         return {}
     if isinstance(node.value, list):
         tiers = [inner.value if isinstance(inner.value, list) else [inner] for inner in node.value]
-        return {str(name.value): tier for tier, names in enumerate(tiers) for name in names}
+        found: dict[str, int] = {}
+        for tier, name in ((tier, name) for tier, names in enumerate(tiers) for name in names):
+            if found.setdefault(str(name.value), tier) != tier:
+                told = f" holds {name.value!r} in tiers {found[str(name.value)]} and {tier}; keep one"
+                problems.append(Problem("knowledge.tiers", told, name.where))
+        return found
     if not isinstance(node.value, dict):
         problems.append(Problem("knowledge.tiers", ": must be {name: tier}, or a list of lists of names", node.where))
         return {}

@@ -29,7 +29,8 @@ def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
     ------
     DataError : empty or of one row; a missing column; doubled ids; a treatment that is not 0/1, or
         the same in every row; an outcome that is missing, infinite, too large or constant; an unfit
-        weight or propensity; fewer rows than columns. Gaps in covariates are left to `clean`.
+        weight or propensity; fewer rows than columns; a covariate that follows from treatment or
+        outcome. Gaps in covariates are left to `clean`.
     """
     rows = dataset.interactions.frame()
     if len(rows) < 2:
@@ -45,6 +46,7 @@ def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
         _check_outcome(dataset, rows)
         _check_propensity(dataset, rows)
         _check_size(dataset, rows)
+        _check_leakage(dataset, rows)
     _check_covariates(dataset, rows)
     return tuple(_notes(dataset, rows))
 
@@ -149,6 +151,41 @@ def _check_size(dataset: Dataset, rows: pd.DataFrame) -> None:
             f"the log has {len(rows)} rows and {len(used)} covariates: too few rows to adjust for them",
             "Name fewer covariates in the schema, or bring more rows.",
         )
+
+
+def _check_leakage(dataset: Dataset, rows: pd.DataFrame) -> None:
+    """A covariate that says the outcome, or who was exposed, in every row was not fixed before them.
+
+    Only a column that says it exactly is found (as a number, or as two categories); one that merely
+    was measured too late looks like any other, and only its tier can tell.
+    """
+    tier = dataset.schema[dataset.treatment].tier
+    spread = {name: _centred(rows[name]) for name in (dataset.outcome, dataset.treatment)}
+    for column in dataset.schema.columns:
+        later = column.tier is not None and tier is not None and column.tier >= tier
+        if column.role != "covariate" or later or column.name not in rows:
+            continue
+        values = _centred(rows[column.name])
+        for name, other in spread.items():
+            if values is not None and other is not None and abs(float(values @ other)) > 1 - 1e-9:
+                raise DataError(
+                    f"column {column.name!r} (covariate) follows from {name!r} ({dataset.schema[name].role}) in every"
+                    " row: it was measured after it, or stands for it, and nothing is left to compare",
+                    "Leave it out of the schema, or give it a tier after the treatment's: then nothing adjusts for it.",
+                )
+
+
+def _centred(values: pd.Series[Any]) -> npt.NDArray[np.float64] | None:
+    """A column as a vector of mean 0 and length 1; None where it is constant, has gaps, or is no number."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and len(values.cat.categories) == 2:
+        values = values.cat.codes
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        return None
+    found = values.to_numpy(np.float64, na_value=np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = found - found.mean()
+        length = float(np.linalg.norm(found))
+    return found / length if np.isfinite(length) and length > 0 else None
 
 
 def _check_covariates(dataset: Dataset, rows: pd.DataFrame) -> None:

@@ -117,8 +117,9 @@ class Knowledge:
     def _cycle(self) -> list[str]:
         import networkx as nx
 
-        graph: nx.DiGraph[str] = nx.DiGraph(list(self.required))
+        graph: nx.DiGraph[str] = nx.DiGraph(sorted(self.required))
         try:
-            return [a for a, _ in nx.find_cycle(graph)]
+            cycle = [a for a, _ in nx.find_cycle(graph)]
+            return [*cycle, cycle[0]]
         except nx.NetworkXNoCycle:
             return []

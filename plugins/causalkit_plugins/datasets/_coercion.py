@@ -116,7 +116,7 @@ def as_time(values: pd.Series[Any], name: str) -> pd.Series[Any]:
         parsed = pd.to_datetime(pd.Series(levels), format="ISO8601", utc=any(zoned))
     except (ValueError, OverflowError) as error:
         raise DataError(
-            f"column {name!r} (time) cannot be read: {error}",
+            f"column {name!r} (time) cannot be read: {str(error).partition('. You might')[0]}",
             "Write whole period numbers or ISO 8601 times, such as 2024-05-31 or 2024-05-31T10:00:00+02:00.",
         ) from None
     return (

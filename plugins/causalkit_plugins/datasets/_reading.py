@@ -84,7 +84,20 @@ def _parquet(place: Path) -> Any:
 def _parquet_parts(place: Path, columns: Sequence[str], context: Context) -> Iterator[pd.DataFrame]:
     scanner = _parquet(place).scanner(columns=list(columns), batch_size=context.part_rows)
     for batch in scanner.to_batches():
+        broken = _not_utf8(batch)
+        if broken is not None:
+            raise DataError(f"column {broken!r} of {place} holds bytes that are not UTF-8", "Write it again as UTF-8.")
         yield batch.to_pandas()
+
+
+def _not_utf8(batch: Any) -> str | None:
+    """The first text column whose bytes are no UTF-8; Parquet may hold such, and says nothing."""
+    for name in batch.schema.names:
+        try:
+            batch.column(name).validate(full=True)
+        except ValueError:
+            return str(name)
+    return None
 
 
 def _csv_files(place: Path) -> list[Path]:
