@@ -29,6 +29,7 @@ SCHEMA = {
         "person": {"role": "user"},
         "thing": {"role": "item"},
         "club": {"role": "segment"},
+        "week": {"role": "time"},
         "shown": {"role": "treatment"},
         "bought": {"role": "outcome", "kind": "binary"},
         "=age": {"role": "covariate", "kind": "continuous"},
@@ -46,7 +47,12 @@ def write_log(folder: Path) -> None:
     shown = rng.random(n) < 0.5
     bought = rng.random(n) < 0.1 + shown * np.where(thing % 2 == 0, 0.3, 0.1) * (1 + (person % 3 == 0))
     log = {"person": [f"p{i:03d}" for i in person], "thing": np.array(ITEMS)[thing], "club": person % 3}
-    log |= {"shown": shown.astype(int), "bought": bought.astype(int), "=age": rng.normal(size=n)}
+    log |= {
+        "shown": shown.astype(int),
+        "bought": bought.astype(int),
+        "=age": rng.normal(size=n),
+        "week": rng.integers(0, 8, n),
+    }
     pd.DataFrame(log).astype({"club": str}).to_parquet(folder / "log.parquet")
     words = ["sweet and sugary" if i % 2 == 0 else "sour and salty" for i in range(len(ITEMS))]
     kinds = ["sweet" if i % 2 == 0 else "sour" for i in range(len(ITEMS))]
