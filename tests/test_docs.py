@@ -105,7 +105,7 @@ def test_the_commands_in_the_readme_exist(line: str) -> None:
     words = shlex.split(line)[1:]
     if words[0].isupper() or words[0].startswith("<"):
         return
-    subcommand = words[:2] if words[0] in ("plugins", "runs", "data") and len(words) > 1 else words[:1]
+    subcommand = words[:2] if words[0] in ("plugins", "runs", "data", "graph") and len(words) > 1 else words[:1]
     done = subprocess.run(
         [sys.executable, "-m", "causalkit", *subcommand, "--help"], capture_output=True, text=True, check=False
     )
