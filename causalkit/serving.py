@@ -43,6 +43,9 @@ def rows_of(run: Run) -> Dataset:
 def fitted_ranker(run: Run, context: Context | None = None) -> Ranker:
     """The ranker that made the run's reported lists; what it scores is what they were made of.
 
+    A ranker whose class says `needs_rows = False` is fitted on schema, items and users alone; any other on
+    the rows that the run used.
+
     Raises
     ------
     UsageError : a run without effects, where its ranker needs them.

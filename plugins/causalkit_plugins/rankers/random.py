@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ class Random:
     So it does not matter which users are scored together. Pairs are mixed by SplitMix64's finaliser
     (Steele, Lea & Flood 2014).
     """
+
+    needs_rows: ClassVar[bool] = False
 
     def fit(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ class Uplift:
     Items whose effect cannot be read (their status is one of `causalkit.types.EXCLUDED`) score NaN:
     they are not recommended.
     """
+
+    needs_rows: ClassVar[bool] = False
 
     confidence: Annotated[float, Field(ge=0, lt=1)] = 0.0
     "0 ranks by the effect; .95 by the lower limit of its 95 % interval, which prefers what is known well."
