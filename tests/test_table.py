@@ -161,6 +161,12 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) 
             table.distinct("itm")
 
 
+def test_reading_ends_once_more_values_are_found_than_were_asked_for(tmp_path: Path) -> None:
+    for table in (Table(FRAME), stored(FRAME, tmp_path)):
+        assert 9 < len(table.distinct("y", rows=10, most=9)) < 50
+        assert table.distinct("item", rows=10, most=7).tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
 def test_memory_is_that_of_a_part(tmp_path: Path) -> None:
     rows = 400_000
     table = stored(pd.DataFrame({c: np.zeros(rows) for c in "abcdef"}).assign(i=np.arange(rows)), tmp_path)

@@ -56,18 +56,21 @@ class Table:
         """The first rows, reading no others; none by default, which tells the columns' types."""
         return self.data.iloc[:rows]
 
-    def distinct(self, column: str, rows: int = 1_000_000) -> pd.Index[Any]:
+    def distinct(self, column: str, rows: int = 1_000_000, most: int | None = None) -> pd.Index[Any]:
         """The values of a column, each once, in order of appearance, without missing ones.
 
-        Read by parts: memory grows with the values and not with the rows.
+        Read by parts: memory grows with the values and not with the rows. Reading ends once more than `most`
+        have been found.
         """
         self._known([column])
         found, waiting = [self.head()[column]], 0
         for part in self.parts([column], rows):
             found.append(part[column].drop_duplicates())
             waiting += len(found[-1])
-            if waiting > rows:
+            if waiting > (rows if most is None else most):
                 found, waiting = [pd.concat(found).drop_duplicates()], 0
+                if most is not None and found[0].notna().sum() > most:
+                    break
         return pd.Index(pd.concat(found).dropna().unique())
 
     def only(self, column: str, values: Sequence[Any]) -> Table:

@@ -13,6 +13,7 @@ from causalkit.reduction import NextRound, State
 from causalkit.types import Dataset, Estimand
 
 from ._effects import codes_of, sound_rows
+from ._unit_groups import Dealt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -38,14 +39,16 @@ class UnitSums:
 class CellSums:
     """A reduction (section 5 of the design): rows to `UnitSums`.
 
-    `levels` gives the known values of each column that makes a cell, then of each that makes a
-    unit; the codes of a cell and a unit are mixed-radix numbers over them.
+    `cells` gives the known values of each column that makes a cell, `units` of each that makes a
+    unit; the codes of a cell and a unit are mixed-radix numbers over them. `dealt` takes the place of
+    `units` where there are too many of them.
     """
 
     dataset: Dataset
     estimand: Estimand
     cells: Mapping[str, pd.Index]
     units: Mapping[str, pd.Index]
+    dealt: Dealt | None = None
 
     def init(self, broadcast: State) -> State:
         """No cells yet."""
@@ -60,6 +63,8 @@ class CellSums:
             code = codes_of(rows[name], index)
             known &= code >= 0
             key = key * len(index) + code
+        if self.dealt is not None:
+            key = key * self.dealt.count + self.dealt(rows)
         w = self.dataset.weights(rows)
         t = rows[self.estimand.treatment].to_numpy(float)
         y = rows[self.estimand.outcome].to_numpy(float)
@@ -75,6 +80,7 @@ class CellSums:
     def finalize(self, state: State) -> UnitSums | NextRound:
         """Codes taken apart into cell and unit."""
         count = int(np.prod([len(index) for index in self.units.values()], dtype=np.int64))
+        count = count if self.dealt is None else self.dealt.count
         key = state.arrays["key"]
         return UnitSums(key // count, key % count, state.arrays["sums"])
 
@@ -105,12 +111,13 @@ class Contrast:
     ess: Floats
 
 
-def contrast(data: UnitSums, cells: int, *, clustered: bool) -> Contrast:
+def contrast(data: UnitSums, cells: int, *, clustered: bool, dealt: bool = False) -> Contrast:
     """Difference of weighted means per cell.
 
     Clustered errors sum the scores of each unit (Liang & Zeger 1986) with the correction
     G/(G-1) per arm and Satterthwaite's degrees of freedom; otherwise rows are independent, a
-    weight being that many of them. NaN where an arm has fewer than two units (or rows).
+    weight being that many of them. NaN where an arm has fewer than two units (or rows). A unit counts as
+    exposed where most of its rows are; where units were `dealt` to groups, a group counts in each arm it has.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         total = summed(data.cell, data.sums, cells)
@@ -128,6 +135,8 @@ def contrast(data: UnitSums, cells: int, *, clustered: bool) -> Contrast:
         df = (v1 + v0) ** 2 / (v1**2 / (units[0] - 1) + v0**2 / (units[1] - 1))
         df = np.where(np.isfinite(df), np.maximum(df, 1), np.inf)
         treated, control, ess = _unit_counts(data, cells) if clustered else (n1, n0, n1 + n0)
+        if dealt:
+            treated, control = units
     return Contrast(
         mean1 - mean0,
         np.sqrt(np.maximum(variance, 0)),

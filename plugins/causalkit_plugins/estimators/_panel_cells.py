@@ -166,10 +166,11 @@ def read_cells(
 
 
 def _periods(dataset: Dataset, period: str) -> pd.Index[Any]:
-    found = dataset.interactions.distinct(period).sort_values()
+    found = dataset.interactions.distinct(period, most=_MOST_PERIODS).sort_values()
     if not pd.api.types.is_numeric_dtype(found.dtype) or len(found) > _MOST_PERIODS:
+        count = f"over {_MOST_PERIODS}" if len(found) > _MOST_PERIODS else len(found)
         raise DataError(
-            f"panel needs whole period numbers in {period!r}, got {len(found)} values of {found.dtype}",
+            f"panel needs whole period numbers in {period!r}, got {count} values of {found.dtype}",
             "Split by time blocks (timestamps become weeks), or number the periods.",
         )
     return found

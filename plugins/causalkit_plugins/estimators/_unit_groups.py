@@ -56,6 +56,18 @@ def _mixed(x: Hashes) -> Hashes:
     return x ^ (x >> np.uint64(31))
 
 
+@dataclass(frozen=True)
+class Dealt:
+    """Units by the hash of their ids, dealt to `count` groups."""
+
+    hash: UnitHash
+    count: int
+
+    def __call__(self, rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Each row's group, 0 … `count` - 1."""
+        return (self.hash(rows) % np.uint64(self.count)).astype(np.int64)
+
+
 def seen(hashes: Hashes, most: int) -> Hashes:
     """The hashes that occur, sorted; any `most + 1` numbers where there are more than `most`."""
     for some in (hashes[: _LOOKED_AT_FIRST * most], hashes):

@@ -14,6 +14,11 @@ from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled, Segm
 
 from ._contrast import CellSums, Contrast, UnitSums, contrast, summed, unit_scores
 from ._effects import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of
+from ._unit_groups import Dealt, UnitHash
+
+MOST_SUMS = 2_000_000
+"""Sums by item and unit that are held in memory at most, where the log has more rows than that."""
+LEAST_GROUPS = 64
 
 
 @component
@@ -22,9 +27,11 @@ class DifferenceInMeans:
 
     Adjusts for nothing, whatever the estimand names, and says so. One pass over the rows, by parts.
     Errors are clustered by the schema's assignment unit; where there is none, rows are taken as
-    independent. The pooled effect is the contrast over all rows at once, items mixed, so it also
-    carries which items get exposed; its error is clustered by item and by the rest of the
-    assignment unit (Cameron, Gelbach & Miller 2011).
+    independent. Where both rows and sums by item and unit may be more than 2 million, units are dealt
+    by a hash of their ids to fewer groups, which are independent where units are, and those take their
+    place, so that memory does not grow with rows. The pooled effect is the contrast over all rows at
+    once, items mixed, so it also carries which items get exposed; its error is clustered by item and by
+    the rest of the assignment unit (Cameron, Gelbach & Miller 2011).
     """
 
     level: Literal["item", "segment"] = "item"
@@ -45,16 +52,17 @@ class DifferenceInMeans:
         if self.level == "segment":
             segment = dataset.schema.need("segment", "difference-in-means at level 'segment'")
             cells |= levels_of(dataset, (segment,))
-        reduction = CellSums(bare(dataset), estimand, cells, levels_of(dataset, unit))
+        units, dealt = _units(dataset, int(np.prod([len(index) for index in cells.values()])))
+        reduction = CellSums(bare(dataset), estimand, cells, units, dealt)
         columns = needed_columns(dataset, estimand, *cells, *unit)
         data = reduce_table(reduction, dataset.interactions, columns, context=context, label="counting rows")
         segments = int(np.prod([len(index) for index in list(cells.values())[1:]], dtype=np.int64))
         whole = data.by_unit_of(data.cell // segments) if segments > 1 else data
-        found = contrast(whole, len(dataset.items), clustered=clustered)
+        found = contrast(whole, len(dataset.items), clustered=clustered, dealt=dealt is not None)
         self.effects_ = Effects(
             _item_table(dataset, found, " × ".join(unit) or ("item" if clustered else "row")),
             pooled=_pooled(whole, clustered),
-            assumptions=_assumptions(clustered),
+            assumptions=_assumptions(clustered, dealt, unit),
             **(_segment_part(dataset, data, cells, clustered) if self.level == "segment" else {}),
         )
         return self
@@ -131,6 +139,23 @@ def _spread(scores: Any) -> float:
     return float((scores**2).sum() * len(scores) / max(len(scores) - 1, 1))
 
 
-def _assumptions(clustered: bool) -> tuple[str, ...]:
+def _units(dataset: Dataset, cells: int) -> tuple[dict[str, pd.Index[Any]], Dealt | None]:
+    """The values of each column that makes a unit; groups of units, where their sums may be too many to hold."""
+    rows, names = dataset.interactions, dataset.unit_within_item
+    if len(rows) <= MOST_SUMS:
+        return levels_of(dataset, names), None
+    most, many = max(MOST_SUMS // max(cells, 1), LEAST_GROUPS), 1
+    levels = {}
+    for name in names:
+        levels[name] = rows.distinct(name, most=most)
+        many *= max(len(levels[name]), 1)
+        if many > most:
+            return {}, Dealt(UnitHash.of(rows, names), most)
+    return levels, None
+
+
+def _assumptions(clustered: bool, dealt: Dealt | None, unit: tuple[str, ...]) -> tuple[str, ...]:
     naive = "Exposed and unexposed rows are alike but for the exposure: nothing is adjusted for."
+    if dealt is not None:
+        return naive, f"Errors come from {dealt.count} random groups of assignment units ({' × '.join(unit)})."
     return (naive,) if clustered else (naive, "Assumes independent rows: the log declares no assignment unit.")

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.estimators import difference_in_means
 from causalkit_plugins.estimators.aipw import AIPW
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 
 from causalkit.components import Context
 from causalkit.errors import DataError
-from causalkit.types import ITEM_COLUMNS, Table
+from causalkit.types import ITEM_COLUMNS, Column, Table
 from tests.worlds import chain_world, personal_world
 
 
@@ -151,3 +152,25 @@ def test_workers_are_sent_no_rows_but_their_part():
 
     world = personal_world(users=300, items=10)
     assert len(pickle.dumps(bare(world.dataset))) < 5000
+
+
+@pytest.mark.parametrize("level", ["item", "segment"])
+def test_more_units_than_memory_holds_are_dealt_to_groups(level, monkeypatch):
+    world = personal_world(users=2000, items=3, weeks=2)
+    world = replace(world, dataset=_with_segments(world.dataset))
+    exact = DifferenceInMeans(level=level).fit(world.dataset, world.estimand).effects_
+    monkeypatch.setattr(difference_in_means, "MOST_SUMS", 1000)
+    parts = Context(part_rows=1500)
+    dealt = DifferenceInMeans(level=level).fit(world.dataset, world.estimand, context=parts).effects_
+    np.testing.assert_allclose(dealt.item["raw"], exact.item["raw"])
+    assert dealt.item["raw_stderr"].div(exact.item["raw_stderr"]).between(0.85, 1.15).all()
+    assert dealt.pooled.stderr / exact.pooled.stderr == pytest.approx(1, abs=0.3)
+    groups = 1000 // 3 if level == "item" else 1000 // 6
+    assert dealt.item["treated"].between(0.9 * groups, groups).all()
+    assert any(f"{groups} random groups" in said for said in dealt.assumptions)
+    assert not any("random groups" in said for said in exact.assumptions)
+
+
+def _with_segments(dataset):
+    user = dataset.interactions.frame()["user"].cat.codes.to_numpy()
+    return dataset.with_columns([Column("segment", "segment", "categorical")], segment=pd.Categorical(user % 2))
