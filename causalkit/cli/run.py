@@ -30,7 +30,11 @@ __all__ = ["run"]
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--seed", type=click.IntRange(min=0), help="The one seed; overrides the config's.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch works: cpu, cuda, cuda:1 …")
-@click.option("--executor", metavar="NAME", help="An executor component, such as serial or process.")
+@click.option(
+    "--executor",
+    metavar="NAME",
+    help="An executor component: serial, process, or with parameters '{use: process, params: {timeout: 600}}'.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="How many workers; more than one means `process`.")
 @click.option(
     "--part-rows",
@@ -102,15 +106,27 @@ def run(
     out.result(shown, lambda console: render(console, made))
 
 
-def _executor(name: str | None, workers: int | None) -> Any:
+def _executor(chosen: str | None, workers: int | None) -> Any:
+    """The executor that the two options name: a name, or a selection such as `{use: process, params: …}`."""
+    if chosen is not None and chosen.lstrip().startswith("{"):
+        return _selected(chosen, workers)
     if workers is None:
-        return name
-    if name == "serial" and workers > 1:
+        return chosen
+    if chosen == "serial" and workers > 1:
         raise click.UsageError(
             f"the executor serial has one worker, not {workers}: leave --executor out, or name another"
         )
-    use = name or ("process" if workers > 1 else "serial")
+    use = chosen or ("process" if workers > 1 else "serial")
     return {"use": use, "params": {"workers": workers}} if use != "serial" else use
+
+
+def _selected(chosen: str, workers: int | None) -> Any:
+    from causalkit.config.strict_yaml import parse_yaml
+
+    selection = parse_yaml(chosen, "--executor", lines=False).plain()
+    if workers is not None and "workers" not in (selection.get("params") or {}):
+        selection["params"] = {**(selection.get("params") or {}), "workers": workers}
+    return selection
 
 
 @contextlib.contextmanager
