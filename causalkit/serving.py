@@ -20,7 +20,7 @@ from causalkit.ranking import EVERYBODY, make_ranking, ranking_blocks
 from causalkit.run_handle import Run
 from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, Table
 
-__all__ = ["NEW_COLUMNS", "NewLists", "all_lists", "fitted_ranker", "lists_for", "rows_of"]
+__all__ = ["NEW_COLUMNS", "NewLists", "all_lists", "fitted_ranker", "lists_for", "one_list", "rows_of"]
 
 NEW_COLUMNS = (*RANKING_COLUMNS, "cold_user", "cold_item")
 """Columns of the lists for a new log."""
@@ -80,6 +80,24 @@ def users_of(run: Run) -> list[Any]:
     if len(run.dataset.users) or run.dataset.user is None:
         return run.dataset.user_ids()
     return rows_of(run).user_ids()
+
+
+def one_list(run: Run, user: Any = None, k: int | None = None) -> pd.DataFrame:
+    """The list of a user (None: for everybody), best first; made anew where `k` is more than the run kept.
+
+    Raises
+    ------
+    UsageError : a user whom the run does not know, or a run without a ranking.
+    """
+    kept = run.recommend(user, k)
+    if k is None or k <= run.config.top:
+        return kept
+    ranker, name, context = fitted_ranker(run), run.config.rank.use, _context(run, None)
+    if user is None:
+        return make_ranking(ranker, name, run.effects, run.dataset, k, context, only_overall=True).table
+    known = next(u for u in users_of(run) if str(u) == str(user))
+    items = list(run.dataset.items.index)
+    return pd.concat(list(ranking_blocks(ranker, name, run.effects, [known], items, k, context)))
 
 
 def all_lists(run: Run, k: int | None = None, context: Context | None = None) -> Iterator[pd.DataFrame]:

@@ -82,8 +82,9 @@ def _check(
 
 def _one(run: Run, user: str | None, file: Path | None, count: int | None, out: Output) -> None:
     from causalkit.exporting import write_table
+    from causalkit.serving import one_list
 
-    found = run.recommend(user, count)
+    found = one_list(run, user, count)
     document: dict[str, Any] = {"run": run.id, "user": user}
     if file is not None:
         rows = write_table([found], file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +61,24 @@ def test_more_can_be_asked_for_than_the_run_kept(folder: Path, tmp_path, capsys)
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert (code, told["users"], told["rows"]) == (0, 150, len(rows))
     assert {row["rank"] for row in rows if row["who"] == "p001"} == set(range(1, 10))
+
+
+@pytest.mark.parametrize("user", [(), ("--user", "p007")])
+def test_one_list_can_be_longer_than_the_run_kept(folder: Path, capsys, user) -> None:
+    runs = ("--runs-dir", folder / "uplift", "--json")
+    four = json.loads(call(capsys, "recommend", *user, *runs)[1])["recommendations"]
+    nine = json.loads(call(capsys, "recommend", *user, "-k", 9, *runs)[1])["recommendations"]
+    assert (len(four), len(nine)) == (4, 9)
+    assert nine[:4] == four
+
+
+def test_a_ranker_that_needs_no_rows_does_without_them(folder: Path, tmp_path, capsys) -> None:
+    shutil.copytree(folder / "uplift", tmp_path / "runs", ignore=shutil.ignore_patterns(".cache"))
+    (run,) = (tmp_path / "runs").iterdir()
+    config_file = run / "config.yaml"
+    config_file.write_text(config_file.read_text(encoding="utf-8").replace("log.parquet", "gone.parquet"))
+    options = ("--all", "--out", tmp_path / "a.csv", "--runs-dir", tmp_path / "runs")
+    assert call(capsys, "recommend", run.name, *options)[0] == 0
 
 
 def test_fault_42_a_csv_of_lists_holds_no_formula(folder: Path, tmp_path, capsys) -> None:
