@@ -56,8 +56,8 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`running`, `done`, `failed` or `interrupted`."""
-        return str(self.folder.manifest["status"])
+        """`running`, `done`, `failed`, `interrupted`, or `killed`: it says running and nobody is at work on it."""
+        return self.folder.status
 
     @cached_property
     def config(self) -> Config:

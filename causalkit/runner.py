@@ -186,7 +186,7 @@ def list_runs(runs_dir: str | Path = "runs") -> list[RunSummary]:
         try:
             m = folder.manifest
             seconds = sum(step["seconds"] for step in m["steps"])
-            found.append(RunSummary(folder.path.name, m["name"], m["status"], folder.path, round(seconds, 1)))
+            found.append(RunSummary(folder.path.name, m["name"], folder.status, folder.path, round(seconds, 1)))
         except (CausalkitError, KeyError, TypeError):
             found.append(RunSummary(folder.path.name, "", "unreadable", folder.path, 0.0))
     return found

@@ -190,6 +190,12 @@ class RunFolder:
             )
         return found
 
+    @property
+    def status(self) -> str:
+        """What the manifest says; `killed` where that is `running` and no living process is at work here."""
+        told = str(self.manifest["status"])
+        return "killed" if told == "running" and not self.is_held() else told
+
 
 _SAID = {
     "status": str,
