@@ -136,7 +136,7 @@ class Execution:
         """Do a step whose output is nowhere yet, and keep what it makes."""
         from causalkit.steps.artifacts import FILLS
 
-        self.folder.event(kind="step", step=step, status="begun")
+        self.folder.event(kind="begun", step=step)
         began = time.perf_counter()
         journal = self.shelf.journal(step, partial(self.folder.event, step=step))
         work = self.shelf.work_for(step)

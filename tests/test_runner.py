@@ -330,7 +330,7 @@ def test_what_is_no_device_is_refused_before_a_folder_is_made(tmp_path: Path, de
 
 def test_worker_processes_give_the_same_answer_to_the_last_bit(tmp_path: Path) -> None:
     alone = ck.run(SHOP, runs_dir=tmp_path)
-    spread = ck.run(SHOP, runs_dir=tmp_path, executor={"use": "process", "params": {"workers": 2}})
+    spread = ck.run(SHOP, runs_dir=tmp_path, fresh=True, executor={"use": "process", "params": {"workers": 2}})
     assert alone.effects is not None and spread.effects is not None
     pd.testing.assert_frame_equal(alone.effects.item, spread.effects.item, check_exact=True)
     assert alone.report_path.read_bytes() == spread.report_path.read_bytes()

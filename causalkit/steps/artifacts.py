@@ -17,7 +17,10 @@ from causalkit.steps.rank import fit_ranker
 from causalkit.steps.work import Filled, Work
 from causalkit.types import Dataset, Effects, Scores, Table
 
-__all__ = ["FILLS", "artifacts", "had_again"]
+__all__ = ["FILLS", "artifacts", "fits_in_memory", "had_again"]
+
+IN_MEMORY = 1_000_000_000
+"""Bytes of rows above which a prepared log is read from disk by parts."""
 
 FILLS: dict[str, tuple[str, ...]] = {
     "load": ("dataset", "split", "fingerprint", "facts"),
@@ -80,6 +83,12 @@ def had_again(step: str, load: Load, rows: Path, before: Work) -> dict[str, Any]
     return made
 
 
+def fits_in_memory(table: Table) -> bool:
+    """Whether all rows of a log are held in memory once it is prepared."""
+    widths = [int(getattr(dtype, "itemsize", 8)) for dtype in table.head().dtypes]
+    return len(table) * sum(widths) <= IN_MEMORY
+
+
 def _without_rows(dataset: Dataset) -> Dataset:
     """Schema, items and users, which is what a reader of a run needs."""
     return replace(dataset, interactions=Table(dataset.interactions.head()), truth=None)
@@ -91,7 +100,9 @@ def _loaded(load: Load, rows: Path) -> dict[str, Any]:
     skeleton = load("public/dataset")
     if skeleton is None:
         raise StoreError(f"{rows.parent} holds no dataset", "Run again with --fresh.")
-    dataset = replace(skeleton, interactions=ParquetTable.open(rows), truth=load("private/truth"))
+    table = ParquetTable.open(rows)
+    kept = Table(table.frame()) if fits_in_memory(table) else table
+    dataset = replace(skeleton, interactions=kept, truth=load("private/truth"))
     return {
         "dataset": dataset,
         "split": load("public/split"),

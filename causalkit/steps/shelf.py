@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Shelf", "prepared_log"]
 
-IN_MEMORY_ROWS = 5_000_000
-"""Logs of more rows are read from disk by parts once they are prepared."""
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
@@ -73,6 +71,8 @@ class Shelf:
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
         """Keep what a step has just made."""
+        from causalkit.steps.artifacts import fits_in_memory
+
         data = (self._source or f"rows {made['fingerprint']}") if step == "load" else ""
         entry = self.cache.keep(
             step,
@@ -83,7 +83,7 @@ class Shelf:
             replace=self.fresh,
         )
         self.entries[step] = entry
-        if step != "load" or len(made["dataset"].interactions) <= IN_MEMORY_ROWS:
+        if step != "load" or fits_in_memory(made["dataset"].interactions):
             self._live[step] = made
         return entry
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,18 @@ class _Saver:
             if sort == "series"
             else value.to_frame(name="value", index=False)
         )
-        self.write(self.folder / name, lambda path: _storable(frame).to_parquet(path, row_group_size=100_000))
-        return {"$table": name, "sort": sort} | ({"labels": "json"} if _is_mixed(frame.index) else {})
+        mixed = [str(column) for column in frame.columns if _is_mixed(frame[column])]
+        labels = _is_mixed(frame.index)
+        stored = _with_json(frame, mixed, labels, _written)
+        self.write(self.folder / name, lambda path: stored.to_parquet(path, row_group_size=100_000))
+        told = {"$table": name, "sort": sort} | ({"json": mixed} if mixed else {}) | ({"labels": 1} if labels else {})
+        sorts = [str(n) for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)]
+        place = place.strip(".") or "table"
+        kept = {
+            n: [self.tree(frame[n].cat.categories, f"{place}.{n}.categories"), bool(frame[n].cat.ordered)]
+            for n in sorts
+        }
+        return told | ({"categories": kept} if kept else {})
 
     def _array(self, value: Any, place: str) -> dict[str, str]:
         from safetensors.numpy import save_file
@@ -105,17 +115,15 @@ class _Saver:
         return {"$array": name}
 
 
-def _storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of mixed objects as text, since Parquet columns have one type; mixed labels as JSON."""
-    changes = {}
-    for name in frame.columns:
-        if _is_mixed(frame[name]):
-            changes[name] = frame[name].map(lambda v: v if v is None else str(v))
-    made = frame.assign(**changes) if changes else frame
-    if not _is_mixed(frame.index):
-        return made
-    labels = [json.dumps(v, default=lambda scalar: scalar.item()) for v in frame.index]
-    return made.set_axis(pd.Index(labels, name=frame.index.name))
+def _with_json(frame: pd.DataFrame, columns: Sequence[str], labels: bool, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The frame with some columns, and its labels, changed value by value: Parquet columns have one type."""
+    made = frame.assign(**{name: pd.Series([change(v) for v in frame[name]], frame.index, object) for name in columns})
+    return made.set_axis(pd.Index([change(v) for v in frame.index], object, name=frame.index.name)) if labels else made
+
+
+def _written(value: Any) -> str:
+    """A value of a mixed column as JSON; what JSON cannot hold as its text."""
+    return json.dumps(value, default=lambda v: v.item() if isinstance(v, np.generic) else str(v))
 
 
 def _is_mixed(values: Any) -> bool:
@@ -137,7 +145,8 @@ def _read(tree: Any, folder: Path) -> Any:
     if "$set" in tree:
         return frozenset(_read(part, folder) for part in tree["$set"])
     if "$table" in tree:
-        return _read_table(folder / tree["$table"], tree["sort"], tree.get("labels", ""))
+        categories = {name: _read(part, folder) for name, part in tree.get("categories", {}).items()}
+        return _read_table(folder / tree["$table"], tree["sort"], tree.get("json", ()), "labels" in tree, categories)
     if "$array" in tree:
         from safetensors.numpy import load_file
 
@@ -146,10 +155,23 @@ def _read(tree: Any, folder: Path) -> Any:
     return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
 
 
-def _read_table(path: Path, sort: str, labels: str) -> Any:
-    frame = pd.read_parquet(path)
-    if labels == "json":
-        frame = frame.set_axis(pd.Index([json.loads(v) for v in frame.index], dtype=object, name=frame.index.name))
+def _read_table(
+    path: Path, sort: str, mixed: Sequence[str], labels: bool, categories: Mapping[str, tuple[pd.Index[Any], bool]]
+) -> Any:
+    """A table as it was when saved: saving it again gives the same bytes."""
+    from pyarrow import parquet
+
+    stored = parquet.read_table(path)
+    frame = stored.to_pandas()
+    told = (stored.schema.pandas_metadata or {}).get("columns", ())
+    objects = {column["name"] or column["field_name"] for column in told if column["numpy_type"] == "object"}
+    changes = {name: frame[name].astype(object) for name in frame if name in objects and frame[name].dtype != object}
+    for name, (values, ordered) in categories.items():
+        changes[name] = pd.Series(pd.Categorical(frame[name], values, ordered), frame.index)
+    frame = frame.assign(**changes) if changes else frame
+    if frame.index.dtype != object and {frame.index.name, "__index_level_0__"} & objects:
+        frame.index = frame.index.astype(object)
+    frame = _with_json(frame, mixed, labels, json.loads)
     if sort == "series":
         return frame["value"]
     return pd.Index(frame["value"]) if sort == "index" else frame
