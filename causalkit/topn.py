@@ -140,25 +140,32 @@ class _Catalogue:
             if mask.shape != (len(items),):
                 raise UsageError(f"a mask of {len(items)} items must have as many entries; got shape {mask.shape}")
             keep &= ~mask
-        keep &= _among_first_copies(np.where(keep[:, None], items, 0), k)
-        vectors = np.ascontiguousarray(items if keep.all() else items[keep])
-        longest = float(np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1)).max(initial=0))
-        return cls(vectors, np.flatnonzero(keep), longest, k)
+        positions = np.flatnonzero(keep)
+        positions = positions[_among_first_copies(items[positions], k)]
+        vectors = np.ascontiguousarray(items[positions])
+        return cls(vectors, positions, float(_norms(vectors).max(initial=0)), k)
 
 
 def _among_first_copies(items: Floats, k: int) -> npt.NDArray[np.bool_]:
     """Which items have fewer than k equal ones before them: no other can be listed, as ties go to the earlier."""
-    keep = np.ones(len(items), bool)
+    keep = np.ones(len(items), np.bool_)
     mark = items @ np.cos(np.arange(items.shape[1])).astype(np.float32)  # equal items lie together in its order
     order = np.argsort(mark, kind="stable")
     near = np.flatnonzero(mark[order[1:]] == mark[order[:-1]]) + 1
-    same = near[(items[order[near]] == items[order[near - 1]]).all(axis=1)]
+    same = near[np.all(items[order[near]] == items[order[near - 1]], axis=1)]
     if len(same) >= k:
-        first = np.ones(len(items), bool)
+        first = np.ones(len(items), np.bool_)
         first[same] = False
         at = np.arange(len(items))
         keep[order] = at - np.maximum.accumulate(np.where(first, at, 0)) < k
     return keep
+
+
+def _norms(vectors: Floats) -> npt.NDArray[np.float64]:
+    """Upper bounds of the rows' lengths, not far above them; infinite where float32 can't hold the square."""
+    squares = np.einsum("ij,ij->i", vectors, vectors).astype(np.float64)
+    single = np.finfo(np.float32)
+    return np.asarray(np.sqrt((squares + float(single.tiny)) * (1 + vectors.shape[1] * float(single.eps))))
 
 
 @dataclass
@@ -193,10 +200,10 @@ def _top(users: Floats, catalogue: _Catalogue, space: _Workspace) -> tuple[Posit
 
 def _margin(users: Floats, catalogue: _Catalogue) -> Floats:
     """By how much a float32 product may be off (Higham 2002, section 3.1), on both sides of a comparison."""
-    length = np.sqrt(np.square(users, dtype=np.float64).sum(axis=1)) * catalogue.longest
-    if length.max() > np.finfo(np.float32).max / 2:
+    length = _norms(users) * catalogue.longest
+    if not length.max() < np.finfo(np.float32).max / 2:
         raise UsageError(
-            f"vectors of norms up to {length.max():.3g} when multiplied are beyond float32",
+            "vectors of users and items are so long that their products are beyond float32",
             "Scale them down: the order of the items stays.",
         )
     single = np.finfo(np.float32)
@@ -221,7 +228,7 @@ def _gather(candidates: _Candidates, space: _Workspace) -> _Candidates:
         hit = np.flatnonzero(largest >= candidates.threshold)
         if len(hit):
             candidates.add(products.reshape(GROUP, -1)[:, hit], hit, start, groups)
-        if not turn & (turn - 1) or candidates.pending > PENDING:
+        if (turn and not turn & (turn + 1)) or candidates.pending > PENDING:
             candidates.prune()
     return candidates
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -116,10 +117,19 @@ class SegmentMap:
             known["of_pair"] = dataset.pair_segment
         return cls(**known)
 
+    @cached_property
+    def names(self) -> pd.Index:
+        """Every segment, sorted."""
+        found = {*self.of_user.dropna().unique(), *self.of_pair["segment"].unique()}
+        return pd.Index(sorted(found), dtype=object)
+
+    def codes(self, users: Sequence[Any]) -> npt.NDArray[np.int64]:
+        """Codes `[users]` into `names` of the segment that each is in in general; -1 where unknown."""
+        return np.asarray(self.names.get_indexer(self.of_user.reindex(pd.Index(users)).astype(object)), np.int64)
+
     def matrix(self, users: Sequence[Any], items: Sequence[Any]) -> tuple[npt.NDArray[np.int32], pd.Index]:
         """Codes `[users, items]` into the returned index of segments; -1 where unknown."""
-        names = pd.Index(sorted({*self.of_user.dropna(), *self.of_pair["segment"]}), dtype=object)
-        general = names.get_indexer(self.of_user.reindex(pd.Index(users)).astype(object))
+        names, general = self.names, self.codes(users)
         codes = np.repeat(general.astype(np.int32)[:, None], len(items), axis=1)
         if len(self.of_pair):
             rows = pd.Index(users).get_indexer(pd.Index(self.of_pair["user"]))
@@ -190,6 +200,28 @@ class Effects:
         self._lay_pairs(users, items, effect, stderr, level)
         return effect, stderr, level
 
+    @cached_property
+    def _personal(self) -> pd.Index:
+        """Users of whom something is known that is not their segment's."""
+        own = [self.pair["user"], self.segments.of_pair["user"]]
+        own += [self.factors.users.to_series()] if self.factors is not None else []
+        return pd.Index(dict.fromkeys(user for users in own for user in users.unique()), dtype=object)
+
+    def alike(self, users: Sequence[Any]) -> npt.NDArray[np.int64]:
+        """A number for each user: those with the same number have the same effects for every item."""
+        at = np.arange(len(users))
+        personal = self._personal.get_indexer(pd.Index(users, dtype=object)) >= 0
+        general = self.segments.codes(users) if len(self.segment) else np.zeros(len(users), np.int64)
+        return np.asarray(np.where(personal, len(self.segments.names) + at, general))
+
+    def at(
+        self, users: Sequence[Any], items: Sequence[Any], row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """Effect, stderr and level of each pair `users[row]`, `items[column]`: `matrix(users, items)` there alone."""
+        from causalkit.types._pairs import effects_at
+
+        return effects_at(self, users, items, row, column)
+
     def predict(self, users: Sequence[Any], items: Sequence[Any]) -> pd.DataFrame:
         """Effect and stderr of each `users[i]`, `items[i]`, and the `level` it was found at.
 
@@ -200,15 +232,15 @@ class Effects:
         wanted = [first_user[u] for u in all_users]
         all_items = list(dict.fromkeys(items))
         item_at = pd.Index(all_items).get_indexer(pd.Index(items))
-        effect, stderr, level = self.matrix(wanted, all_items)
+        effect, stderr, level = self.at(wanted, all_items, user_at, item_at)
         names = np.array(["item", "segment", "pair"])
         return pd.DataFrame(
             {
                 "user": list(users),
                 "item": list(items),
-                "effect": effect[user_at, item_at],
-                "stderr": stderr[user_at, item_at],
-                "level": names[level[user_at, item_at]],
+                "effect": effect,
+                "stderr": stderr,
+                "level": names[level],
             }
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from causalkit.components import Context, component
@@ -48,6 +49,10 @@ class Popularity:
         """The items' popularity, the same for every user."""
         values = self.popularity_.reindex(pd.Index(items)).fillna(0).to_numpy(float)
         return Scores(users, items, np.broadcast_to(values, (len(users), len(items))))
+
+    def alike(self, users: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.int64]:
+        """The same number for each user, as all have the same scores."""
+        return np.zeros(len(users), np.int64)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit.errors import UsageError
 from causalkit.statistics import t_interval
-from causalkit.types import EXCLUDED, Dataset, Effects, Embeddings, Scores
+from causalkit.types import EXCLUDED, Dataset, EffectFactors, Effects, Embeddings, Scores
 
 
 @component
@@ -53,3 +54,43 @@ class Uplift:
         values = t_interval(effect, stderr, coverage=self.confidence)[0] if self.confidence else effect
         values = np.where(pd.Index(items).isin(self.left_out_)[None, :], np.nan, values)
         return Scores(users, items, values)
+
+    def alike(self, users: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.int64]:
+        """A number for each user: those with the same number have the same scores."""
+        return self.source_.alike(users)
+
+    def vectors(
+        self, users: Sequence[Any], items: Sequence[Any], *, context: Context = Context()
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+        """Vectors whose inner products are the scores, where the effects have factors and nothing overrides them.
+
+        None where they do not say it all: with `confidence`, tables of pairs, or users who have segments instead.
+        """
+        effects = self.source_
+        if effects.factors is None or self.confidence or len(effects.pair):
+            return None
+        found = _with_fallback(effects, effects.factors, users, items)
+        if found is not None:
+            found[1][pd.Index(items).isin(self.left_out_)] = np.nan
+        return found
+
+
+def _with_fallback(
+    effects: Effects, factors: EffectFactors, users: Sequence[Any], items: Sequence[Any]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """The factors, and two more dimensions that give the item's effect where a user or an item has none.
+
+    The first is for items without factors, whoever the user is; the second for the others, where the
+    user has none. None where an item has factors but no effect of its own to fall back on.
+    """
+    rows, columns = factors.users.get_indexer(pd.Index(users)), factors.items.get_indexer(pd.Index(items))
+    stranger, bare = rows < 0, columns < 0
+    left = np.where(stranger[:, None], np.float32(0), factors.user_vectors[rows])
+    right = np.where(bare[:, None], np.float32(0), factors.item_vectors[columns])
+    if not (stranger.any() or bare.any()):
+        return left, right
+    own = effects.item["effect"].reindex(pd.Index(items)).to_numpy(np.float32)
+    if len(effects.segment) or not np.isfinite(own[~bare]).all() or not np.isfinite(right).all():
+        return None
+    left = np.column_stack([left, np.ones(len(left)), stranger]).astype(np.float32)
+    return left, np.column_stack([right, np.where(bare, own, 0), np.where(bare, 0, own)]).astype(np.float32)
