@@ -22,7 +22,24 @@ from ._unit_groups import UnitHash, group_count, groups_of, seen, seen_by_both
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_SUMS = 5  # what `Found` has by item and group
+_SUMS = 10  # arrays `[I, G]` that `Found` has
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums `[I, G]` over rows of the treatment's residual t̃ and the outcome's residual r.
+
+    Parameters
+    ----------
+    left, residual : of t̃ and of r.
+    mass : of t̃²; of t̃⁴ where rows are independent.
+    score : of t̃ r; of its square, r over 1 - leverage (HC3), where rows are independent.
+    """
+
+    left: Floats
+    residual: Floats
+    mass: Floats
+    score: Floats
 
 
 @dataclass(frozen=True)
@@ -34,9 +51,7 @@ class Found:
     moments : means and cross products of treatment, adjustment and outcome.
     partial : what adjustment leaves.
     exposed, unexposed : `[I, G]` weight of rows by group; G is 1 where rows are independent.
-    mass : `[I, G]` sums of t̃², the treatment's residual; of t̃⁴ where rows are independent.
-    score, bare_score : `[I, G]` sums of t̃ times the outcome's residual, with and without adjustment; of its
-        square, the residual over 1 - leverage (HC3), where rows are independent.
+    adjusted, bare : sums over rows by group, with and without adjustment.
     exact : every assignment unit is a group of its own.
     """
 
@@ -44,9 +59,8 @@ class Found:
     partial: Partial
     exposed: Floats
     unexposed: Floats
-    mass: Floats
-    score: Floats
-    bare_score: Floats
+    adjusted: Sums
+    bare: Sums
     exact: bool
 
 
@@ -102,10 +116,11 @@ class LeastSquares:
         if "sums" not in state.arrays:
             return NextRound(State({**state.arrays, **vars(Partial.of(moments))}))
         sums = state.arrays["sums"].reshape(_SUMS, len(self.items), -1)
-        return Found(moments, _partial(state), *sums, exact=len(state.arrays["units"]) <= self.groups)
+        exact = len(state.arrays["units"]) <= self.groups
+        return Found(moments, _partial(state), sums[0], sums[1], Sums(*sums[2:6]), Sums(*sums[6:]), exact)
 
     def _scored(self, rows: _Rows, hashes: npt.NDArray[np.uint64], state: State) -> Floats:
-        """The state's sums `[5, I × G]`, those of some rows added."""
+        """The state's sums `[10, I × G]`, those of some rows added."""
         units = state.arrays["units"]
         count = group_count(units, self.groups)
         cell = rows.item * count + groups_of(hashes, units, self.groups)
@@ -118,12 +133,10 @@ class LeastSquares:
             if self.units is None:
                 leverage = _leverage(fit, rows.item, left, adjustment) + 1 / state.arrays["n"][rows.item]
                 residual = np.divide(residual, 1 - leverage, out=np.zeros_like(left), where=leverage < 1 - 1e-9)
-            score = left * residual
-            mass = left**2
+            mass, score = left**2, left * residual
             if self.units is None:
-                score, mass = score**2, mass**2
-            values += [rows.w * mass, rows.w * score]
-        del values[4]  # the bare regression's mass has no use
+                mass, score = mass**2, score**2
+            values += [rows.w * value for value in (left, residual, mass, score)]
         sums = state.arrays["sums"].copy()
         for total, value in zip(sums, values, strict=True):
             total += np.bincount(cell, value, len(total))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from causalkit.types import LADDER_COLUMNS, Dataset, Effects, Embeddings, Estima
 
 from ._effects import adjusted, bare, item_table, needed_columns, plain_reason, pooled_of
 from ._gram import TOLERANCE, Partial
-from ._least_squares import Found, LeastSquares
+from ._least_squares import Found, LeastSquares, Sums
 from ._terms import terms_of
 from ._unit_groups import UnitHash
 
@@ -37,12 +37,14 @@ class Regression:
     memory grows with items and columns and never with rows or units. Columns that are constant or
     collinear within an item drop out of its fit. Categorical columns enter as 0/1 per level.
 
-    Errors are clustered by the schema's assignment unit (CR1: Liang & Zeger 1986; Cameron & Miller 2015,
-    eq. 11) with t(G - 1) intervals. Where units are more than `groups`, a hash of their ids deals them
-    to that many groups, which are independent where units are, and those are the G clusters; `treated`,
-    `control` and `ess` count groups then, and so never more than `groups`. Where the log declares no
-    unit, rows are independent and errors are HC3 (MacKinnon & White 1985), a weight being that many
-    rows. `treated` and `control` count units with any exposed, and with any unexposed, row.
+    Errors are clustered by the schema's assignment unit, with t(G - 1) intervals: the jackknife that
+    leaves out one unit at a time, adjustment held (CV3: MacKinnon, Nielsen & Webb 2023, J. Appl. Econom.
+    38), or CR1 (Liang & Zeger 1986), which is too small where few units are exposed. Where units are more
+    than `groups`, a hash of their ids deals them to that many groups, which are independent where units
+    are, and those are the G clusters; `treated`, `control` and `ess` count groups then, and so never more
+    than `groups`. Where the log declares no unit, rows are independent and errors are HC3 (MacKinnon &
+    White 1985), a weight being that many rows. `treated` and `control` count units with any exposed, and
+    with any unexposed, row.
 
     One number per item: where the effect differs between its rows, their average weighted by how much
     adjustment leaves open whether they were exposed (Angrist 1998, Econometrica 66), for `ate` and `att`
@@ -53,7 +55,9 @@ class Regression:
 
     groups: Annotated[int, Field(ge=8, le=4096)] = 128
     "Most clusters that an item's error is made of; more assignment units are dealt to this many groups."
-    min_units: Annotated[int, Field(ge=2)] = 4
+    errors: Literal["jackknife", "cr1"] = "jackknife"
+    "How errors are clustered; `cr1` is what other tools call cluster-robust."
+    min_units: Annotated[int, Field(ge=1)] = 4
     "Fewer exposed or unexposed assignment units than this: no estimate."
 
     def fit(
@@ -80,7 +84,8 @@ class Regression:
             self.groups,
         )
         found = reduce_table(reduction, table, columns, context=context, label="regressing outcomes")
-        read = _Read.of(found, clustered=bool(dataset.unit), least=self.min_units, unit=_unit_name(dataset))
+        how = self.errors if dataset.unit else "hc3"
+        read = _Read.of(found, how, least=self.min_units, unit=_unit_name(dataset))
         self.effects_ = Effects(
             _item_table(dataset, estimand, found, read),
             pooled=_pooled(estimand, found, read),
@@ -110,24 +115,37 @@ class _Read:
         return np.asarray(self.reason == "")
 
     @classmethod
-    def of(cls, found: Found, *, clustered: bool, least: int, unit: str) -> _Read:
-        n, columns = found.moments.n, found.partial.rank + 2
-        if clustered:
-            treated, control = ((side > 0).sum(1) for side in (found.exposed, found.unexposed))
-            groups = ((found.exposed + found.unexposed) > 0).sum(1)
-            df = groups - 1.0
+    def of(cls, found: Found, how: str, *, least: int, unit: str) -> _Read:
+        sides = (found.exposed, found.unexposed)
+        if how == "hc3":
+            treated, control = (np.rint(side[:, 0]).astype(np.int64) for side in sides)
+            df = found.moments.n - found.partial.rank - 2
         else:
-            treated, control = (np.rint(side[:, 0]).astype(np.int64) for side in (found.exposed, found.unexposed))
-            df = n - columns
+            treated, control = ((side > 0).sum(1) for side in sides)
+            df = ((found.exposed + found.unexposed) > 0).sum(1) - 1.0
         reason = _reasons(found, treated, control, least, unit)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            small = (df + 1) / df * (n - 1) / (n - columns) if clustered else np.ones_like(n)
-            parts = [
-                (np.sqrt(small)[:, None] * score if clustered else np.sqrt(score)) / fit.left[:, None]
-                for fit, score in ((found.partial, found.score), (_bare(found), found.bare_score))
-            ]
+        fits = ((found.partial, found.adjusted), (_bare(found), found.bare))
+        parts = [_influence(found, fit, sums, df, how) for fit, sums in fits]
+        reason[(reason == "") & ~np.isfinite(parts).all((0, 2))] = f"the effect rests on one {unit}"
         known = (reason == "")[:, None]
-        return cls(treated, control, df, reason, *(np.where(known, part, 0.0) for part in parts), clustered=clustered)
+        return cls(
+            treated, control, df, reason, *(np.where(known, part, 0.0) for part in parts), clustered=how != "hc3"
+        )
+
+
+def _influence(found: Found, fit: Partial, sums: Sums, df: Floats, how: str) -> Floats:
+    """Parts `[I, G]` of the error whose squares sum to the variance; NaN where the effect rests on one group."""
+    n, left = found.moments.n[:, None], fit.left[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if how == "hc3":
+            return np.asarray(np.sqrt(sums.score) / left)
+        if how == "cr1":
+            small = (df + 1) / df * (n[:, 0] - 1) / (n[:, 0] - fit.rank - 2)
+            return np.asarray(np.sqrt(small)[:, None] * sums.score / left)
+        others = n - found.exposed - found.unexposed
+        determinant = others * (left - sums.mass) - sums.left**2
+        moved = (others * sums.score + sums.left * sums.residual) / determinant
+        return np.where(determinant > TOLERANCE * n * left, moved, np.nan) * np.sqrt(df / (df + 1))[:, None]
 
 
 def _bare(found: Found) -> Partial:
@@ -159,7 +177,7 @@ def _reasons(
 def _item_table(dataset: Dataset, estimand: Estimand, found: Found, read: _Read) -> pd.DataFrame:
     known, fit = read.known, found.partial
     with np.errstate(divide="ignore", invalid="ignore"):
-        mass = (found.mass**2).sum(1) if read.clustered else found.mass[:, 0]
+        mass = (found.adjusted.mass**2).sum(1) if read.clustered else found.adjusted.mass[:, 0]
         ess = np.nan_to_num(fit.left**2 / mass)
     return item_table(
         dataset.items.index,
@@ -249,6 +267,6 @@ def _assumptions(dataset: Dataset, estimand: Estimand, found: Found) -> tuple[st
     if not dataset.unit:
         said.append("Assumes independent rows: the log declares no assignment unit.")
     elif not found.exact:
-        groups = found.score.shape[1]
+        groups = found.exposed.shape[1]
         said.append(f"Errors come from {groups} random groups of assignment units ({_unit_name(dataset)}).")
     return tuple(said)

@@ -89,7 +89,7 @@ def test_estimates_errors_and_p_values_are_those_of_statsmodels(names: list, wei
     if weighted:
         weights = np.random.default_rng(1).integers(0, 4, 1500)
         dataset = dataset.with_columns([Column("n", "weight", "count")], n=weights)
-    table = fitted(dataset, replace(ESTIMAND, adjustment=tuple(names))).item
+    table = fitted(dataset, replace(ESTIMAND, adjustment=tuple(names)), errors="cr1").item
     for item in dataset.items.index:
         theirs = peer(dataset, item, names, cov_type=kind)
         assert table.loc[item, "raw"] == pytest.approx(theirs.params["shown"], rel=1e-9)
@@ -97,6 +97,27 @@ def test_estimates_errors_and_p_values_are_those_of_statsmodels(names: list, wei
         assert table.loc[item, "p"] == pytest.approx(theirs.pvalues["shown"], rel=1e-6)
         lower, upper = theirs.conf_int().loc["shown"]
         assert table.loc[item, ["lower", "upper"]].tolist() == pytest.approx([lower, upper], rel=1e-8)
+
+
+def test_errors_are_those_of_leaving_out_one_unit_at_a_time() -> None:
+    dataset = log(items=2, rows=600, units=12)
+    exact, close = (fitted(dataset, replace(ESTIMAND, adjustment=names)).item for names in ((), ("x", "z")))
+    for item in dataset.items.index:
+        for names, table, rel in (([], exact, 1e-9), (["x", "z"], close, 0.05)):
+            rows = dataset.interactions.frame()
+            without = [replace(dataset, interactions=Table(rows[rows["week"] != week])) for week in range(12)]
+            found = np.array([peer(less, item, names).params["shown"] for less in without])
+            jackknife = np.sqrt(11 / 12 * ((found - table.loc[item, "raw"]) ** 2).sum())
+            assert table.loc[item, "raw_stderr"] == pytest.approx(jackknife, rel=rel)
+
+
+def test_an_effect_that_rests_on_one_unit_has_no_error() -> None:
+    dataset = log(items=1)
+    rows = dataset.interactions.frame().copy()
+    rows.loc[rows["week"] > 0, "shown"] = 0
+    table = fitted(replace(dataset, interactions=Table(rows)), min_units=1).item
+    assert table["reason"].tolist() == ["the effect rests on one week"]
+    assert table["raw"].isna().all()
 
 
 def test_nothing_to_adjust_for_is_the_difference_in_means() -> None:
