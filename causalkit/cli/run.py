@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from causalkit.cli._output import Output, common_options, runs_dir_option
+from causalkit.cli._stopping import terminated_as_interrupted
 
 __all__ = ["run"]
 
@@ -85,7 +83,7 @@ def run(
     from causalkit.cli._progress import StepNarrator, terminal_progress
     from causalkit.cli._summary import document, render
 
-    with _terminated_as_interrupted():
+    with terminated_as_interrupted():
         made = runner.run(
             config,
             overrides=overrides,
@@ -127,20 +125,6 @@ def _selected(chosen: str, workers: int | None) -> Any:
     if workers is not None and "workers" not in (selection.get("params") or {}):
         selection["params"] = {**(selection.get("params") or {}), "workers": workers}
     return selection
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """A request to end (SIGTERM) is the same as Ctrl-C meanwhile: the run folder says `interrupted`."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _show_plan(config: str, overrides: tuple[str, ...], until: str | None, seed: int | None, out: Output) -> None:
