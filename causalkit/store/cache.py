@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ __all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
 BOUND_GB = 10.0
 """What the cache may hold after a run; the entries that were used longest ago go first."""
 _ENTRY = "entry.json"
+_GONE = ".gone-"
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -163,16 +166,15 @@ class Cache:
     def trim(self, bound: float) -> int:
         """Remove what was used longest ago until at most `bound` bytes are kept; returns the bytes freed.
 
-        What a run leaves behind when it is killed (unfinished entries, parts of steps) goes first, unless it
-        is less than a day old.
+        What killed processes left half-written goes in any case, once it is a day old.
         """
         units = sorted(self._units(), key=lambda unit: unit[0])
         total = before = sum(size for _, size, _ in units)
-        for _, size, place in units:
-            if total <= bound:
-                break
-            _remove(place)
-            total -= size
+        for used, size, place in units:
+            is_left_over = place.parent.name == "unfinished" or place.name.startswith(_GONE)
+            if total > bound or (is_left_over and used < time.time() - _DAY):
+                _remove(place)
+                total -= size
         return before - total
 
     def _units(self) -> Iterator[tuple[float, int, Path]]:
@@ -180,7 +182,7 @@ class Cache:
         for kind in ("steps", "parts", "vectors", "unfinished"):
             for place in _listed(self.folder / kind):
                 files = list(_files(place))
-                used = max((_mtime(p) for p in files), default=0.0)
+                used = max((_mtime(p) for p in [*files, place]), default=0.0)
                 yield used, sum(_size(p) for p in files), place
 
     def _place(self, step: str, key: str) -> Path:
@@ -253,7 +255,7 @@ def _mtime(path: Path) -> float:
 
 def _remove(place: Path) -> None:
     """Out of sight at once, then gone: nobody finds half of it."""
-    hidden = place.with_name(f".gone-{secrets.token_hex(4)}")
+    hidden = place.with_name(f"{_GONE}{secrets.token_hex(4)}")
     with contextlib.suppress(OSError):
         place.rename(hidden)
         shutil.rmtree(hidden, ignore_errors=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from causalkit import types
 from causalkit.errors import StoreError
+from causalkit.store.frames import FrameFacts, as_frame
 
 __all__ = ["load", "save"]
 
@@ -85,27 +86,15 @@ class _Saver:
         return {"$type": type(value).__name__} | {k: self.tree(v, f"{place}.{k}".strip(".")) for k, v in fields.items()}
 
     def _table(self, value: Any, place: str) -> dict[str, Any]:
-        name = f"{place.strip('.') or 'table'}.parquet"
-        sort = "series" if isinstance(value, pd.Series) else "index" if isinstance(value, pd.Index) else "frame"
-        frame = (
-            value
-            if sort == "frame"
-            else value.rename("value").to_frame()
-            if sort == "series"
-            else value.to_frame(name="value", index=False)
-        )
-        mixed = [str(column) for column in frame.columns if _is_mixed(frame[column])]
-        labels = _is_mixed(frame.index)
-        stored = _with_json(frame, mixed, labels, _written)
-        self.write(self.folder / name, lambda path: stored.to_parquet(path, row_group_size=100_000))
-        told = {"$table": name, "sort": sort} | ({"json": mixed} if mixed else {}) | ({"labels": 1} if labels else {})
-        sorts = [str(n) for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)]
         place = place.strip(".") or "table"
+        sort, frame = as_frame(value)
+        facts = FrameFacts.of(sort, frame, getattr(value, "name", None))
+        self.write(self.folder / f"{place}.parquet", lambda path: facts.write(frame, path))
         kept = {
-            n: [self.tree(frame[n].cat.categories, f"{place}.{n}.categories"), bool(frame[n].cat.ordered)]
-            for n in sorts
+            name: [self.tree(frame[name].cat.categories, f"{place}.{name}.categories"), bool(frame[name].cat.ordered)]
+            for name in facts.categorical
         }
-        return told | ({"categories": kept} if kept else {})
+        return {"$table": f"{place}.parquet"} | facts.to_json() | ({"categories": kept} if kept else {})
 
     def _array(self, value: Any, place: str) -> dict[str, str]:
         from safetensors.numpy import save_file
@@ -113,24 +102,6 @@ class _Saver:
         name = f"{place.strip('.') or 'array'}.safetensors"
         self.write(self.folder / name, lambda path: save_file({"array": np.ascontiguousarray(value)}, path))
         return {"$array": name}
-
-
-def _with_json(frame: pd.DataFrame, columns: Sequence[str], labels: bool, change: Callable[[Any], Any]) -> pd.DataFrame:
-    """The frame with some columns, and its labels, changed value by value: Parquet columns have one type."""
-    made = frame.assign(**{name: pd.Series([change(v) for v in frame[name]], frame.index, object) for name in columns})
-    return made.set_axis(pd.Index([change(v) for v in frame.index], object, name=frame.index.name)) if labels else made
-
-
-def _written(value: Any) -> str:
-    """A value of a mixed column as JSON; what JSON cannot hold as its text."""
-    return json.dumps(value, default=lambda v: v.item() if isinstance(v, np.generic) else str(v))
-
-
-def _is_mixed(values: Any) -> bool:
-    """Whether numbers and texts stand side by side, such as users' integer ids and segments' names."""
-    plain = values.dtype == object and not isinstance(values, pd.MultiIndex)
-    told: str = pd.api.types.infer_dtype(values, skipna=True) if plain else ""
-    return told in ("mixed", "mixed-integer")
 
 
 def _read(tree: Any, folder: Path) -> Any:
@@ -146,35 +117,13 @@ def _read(tree: Any, folder: Path) -> Any:
         return frozenset(_read(part, folder) for part in tree["$set"])
     if "$table" in tree:
         categories = {name: _read(part, folder) for name, part in tree.get("categories", {}).items()}
-        return _read_table(folder / tree["$table"], tree["sort"], tree.get("json", ()), "labels" in tree, categories)
+        return FrameFacts.from_json(tree).read(folder / tree["$table"], categories)
     if "$array" in tree:
         from safetensors.numpy import load_file
 
         return load_file(folder / tree["$array"])["array"]
     kind = _known_type(tree["$type"])
     return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
-
-
-def _read_table(
-    path: Path, sort: str, mixed: Sequence[str], labels: bool, categories: Mapping[str, tuple[pd.Index[Any], bool]]
-) -> Any:
-    """A table as it was when saved: saving it again gives the same bytes."""
-    from pyarrow import parquet
-
-    stored = parquet.read_table(path)
-    frame = stored.to_pandas()
-    told = (stored.schema.pandas_metadata or {}).get("columns", ())
-    objects = {column["name"] or column["field_name"] for column in told if column["numpy_type"] == "object"}
-    changes = {name: frame[name].astype(object) for name in frame if name in objects and frame[name].dtype != object}
-    for name, (values, ordered) in categories.items():
-        changes[name] = pd.Series(pd.Categorical(frame[name], values, ordered), frame.index)
-    frame = frame.assign(**changes) if changes else frame
-    if frame.index.dtype != object and {frame.index.name, "__index_level_0__"} & objects:
-        frame.index = frame.index.astype(object)
-    frame = _with_json(frame, mixed, labels, json.loads)
-    if sort == "series":
-        return frame["value"]
-    return pd.Index(frame["value"]) if sort == "index" else frame
 
 
 def _known_type(name: str) -> Any:
