@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from causalkit.cli._stopping import terminated_as_interrupted
+
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
@@ -88,7 +90,8 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage or config, 3 partly done, 4 budget, 130 stopped."""
     arguments = list(sys.argv[1:] if args is None else args)
     try:
-        code = cli.main(arguments, prog_name="causalkit", standalone_mode=False)
+        with terminated_as_interrupted():
+            code = cli.main(arguments, prog_name="causalkit", standalone_mode=False)
     except BaseException as error:
         from causalkit.cli._failure import report_failure
 

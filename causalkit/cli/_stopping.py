@@ -1,9 +1,10 @@
-"""A request to end is treated as Ctrl-C is."""
+"""A request to end is treated as Ctrl-C is, from the first import of a command on."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,9 @@ def terminated_as_interrupted() -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield

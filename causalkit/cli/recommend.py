@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from causalkit.cli._output import Output, common_options, runs_dir_option
-from causalkit.cli._stopping import terminated_as_interrupted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,13 +60,12 @@ def recommend(
     if file is not None:
         check_destination(file, ENDINGS)
     opened = open_run(run, runs_dir)
-    with terminated_as_interrupted():
-        if everyone:
-            _all(opened, file, count, out)
-        elif log is not None:
-            _new(opened, log, items, users, file, count, out)
-        else:
-            _one(opened, user, file, count, out)
+    if everyone:
+        _all(opened, file, count, out)
+    elif log is not None:
+        _new(opened, log, items, users, file, count, out)
+    else:
+        _one(opened, user, file, count, out)
 
 
 def _check(

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from causalkit.cli._output import Output, common_options, runs_dir_option
-from causalkit.cli._stopping import terminated_as_interrupted
 
 __all__ = ["run"]
 
@@ -83,24 +82,23 @@ def run(
     from causalkit.cli._progress import StepNarrator, terminal_progress
     from causalkit.cli._summary import document, render
 
-    with terminated_as_interrupted():
-        made = runner.run(
-            config,
-            overrides=overrides,
-            seed=seed,
-            until=until,
-            resume=resume or resume is not None,
-            fresh=fresh,
-            any_device=any_device,
-            device=device,
-            executor=_executor(executor, workers),
-            part_rows=part_rows,
-            runs_dir=runs_dir,
-            cache_gb=cache_gb,
-            progress=terminal_progress(quiet=out.quiet or out.json),
-            trackers=(StepNarrator(out.say),),
-        )
-        shown = document(made)
+    made = runner.run(
+        config,
+        overrides=overrides,
+        seed=seed,
+        until=until,
+        resume=resume or resume is not None,
+        fresh=fresh,
+        any_device=any_device,
+        device=device,
+        executor=_executor(executor, workers),
+        part_rows=part_rows,
+        runs_dir=runs_dir,
+        cache_gb=cache_gb,
+        progress=terminal_progress(quiet=out.quiet or out.json),
+        trackers=(StepNarrator(out.say),),
+    )
+    shown = document(made)
     out.result(shown, lambda console: render(console, made))
 
 

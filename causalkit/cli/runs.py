@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from causalkit.cli._output import Output, common_options, runs_dir_option
-from causalkit.cli._stopping import terminated_as_interrupted
 
 __all__ = ["runs"]
 
@@ -100,8 +99,7 @@ def export(run: str, place: Path, sort: Any, runs_dir: str, out: Output) -> None
     from causalkit.bundling import bundle
     from causalkit.runner import open_run
 
-    with terminated_as_interrupted():
-        made = bundle(open_run(run, runs_dir), place, sort)
+    made = bundle(open_run(run, runs_dir), place, sort)
     out.say(f"{len(made.files)} files, and README.md and index.json, which say what they are.")
     document = {"run": made.run, "out": str(place), "files": made.files}
     out.result(document, lambda console: console.print(str(place), soft_wrap=True))
