@@ -155,7 +155,8 @@ class _Lists:
         ask = getattr(self.ranker, "alike", None)
         codes = None if ask is None or len(ids) < 2 else ask(ids, context=self.context)
         if codes is not None and self.effects is not None:
-            codes = codes * (len(ids) + len(self.effects.segments.names) + 1) + self.effects.alike(ids)
+            own = np.unique(self.effects.alike(ids), return_inverse=True)[1]
+            codes = np.unique(codes, return_inverse=True)[1] * len(ids) + own
         if codes is None:
             return np.arange(len(ids)), np.arange(len(ids))
         _, first, which = np.unique(codes, return_index=True, return_inverse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +42,31 @@ def test_predict_falls_back_from_pair_to_segment_to_item(effects: Effects) -> No
     assert list(found["effect"]) == [0.5, 0.9, 0.6, 0.2, 0.1]
     assert list(found["level"]) == ["segment", "pair", "segment", "item", "item"]
     assert list(found["user"]) == [7, 7, 8, 8, 9]
+
+
+def test_single_pairs_are_those_of_the_matrix(effects: Effects) -> None:
+    factors = EffectFactors(
+        pd.Index([9, 8]), np.array([[1.0], [2.0]], np.float32), pd.Index(["y"]), np.array([[3.0]], np.float32)
+    )
+    users, items = [9, 7, 8, "stranger"], ["y", "unknown", "x"]
+    row, column = (part.ravel() for part in np.indices((len(users), len(items))))
+    for known in (
+        effects,
+        replace(effects, factors=factors),
+        Effects(effects.item),
+        replace(effects, segment=effects.segment[:0]),
+    ):
+        for whole, single in zip(known.matrix(users, items), known.at(users, items, row, column), strict=True):
+            np.testing.assert_array_equal(single.reshape(whole.shape), whole)
+
+
+def test_who_is_alike_has_the_same_effects(effects: Effects) -> None:
+    users = [7, 1, 8, 2, 9]
+    codes = replace(effects, segments=SegmentMap(pd.Series({1: "old", 2: "new", 9: "old"}))).alike(users)
+    assert codes[1] == codes[4]
+    assert len(set(codes[:4])) == 4
+    assert Effects(effects.item, pair=effects.pair).alike(users).tolist() == [1, 0, 0, 0, 0]
+    assert Effects(effects.item).alike([]).tolist() == []
 
 
 def test_unknown_items_are_nan_and_never_silent_zero(effects: Effects) -> None:

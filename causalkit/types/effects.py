@@ -212,7 +212,7 @@ class Effects:
         at = np.arange(len(users))
         personal = self._personal.get_indexer(pd.Index(users, dtype=object)) >= 0
         general = self.segments.codes(users) if len(self.segment) else np.zeros(len(users), np.int64)
-        return np.asarray(np.where(personal, len(self.segments.names) + at, general))
+        return np.asarray(np.where(personal, 1 + len(self.segments.names) + at, general))
 
     def at(
         self, users: Sequence[Any], items: Sequence[Any], row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]
