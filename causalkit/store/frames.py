@@ -84,7 +84,8 @@ class FrameFacts:
 def _with_objects(frame: pd.DataFrame, told: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Text columns and labels as Python objects where they were: pandas 3 reads them as `str`."""
     objects = {column["name"] or column["field_name"] for column in told if column["numpy_type"] == "object"}
-    changes = {name: frame[name].astype(object) for name in frame if name in objects and frame[name].dtype != object}
+    texts = [name for name in frame if name in objects and frame[name].dtype != object]
+    changes = {name: frame[name].astype(object).where(frame[name].notna(), None) for name in texts}
     frame = frame.assign(**changes) if changes else frame
     if frame.index.dtype != object and {frame.index.name, "__index_level_0__"} & objects:
         return frame.set_axis(frame.index.astype(object))
