@@ -245,13 +245,21 @@ def test_a_file_cut_short_is_said_with_its_path(name: str, kept: float, tmp_path
         ParquetTable.open(tmp_path).frame()
 
 
-def test_rows_changed_on_disk_are_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [60, 300, 1000, 2000])
+def test_a_bit_changed_on_disk_is_found(place: int, tmp_path: Path) -> None:
     stored(FRAME, tmp_path)
     damaged = bytearray((tmp_path / "rows.parquet").read_bytes())
-    damaged[20:400] = b"\xff" * 380
+    damaged[place] ^= 1
     (tmp_path / "rows.parquet").write_bytes(damaged)
     with pytest.raises(DataError, match=r"rows\.parquet cannot be read"):
         ParquetTable.open(tmp_path).frame()
+
+
+def test_a_table_can_be_written_over_its_own_files(tmp_path: Path) -> None:
+    table = stored(FRAME, tmp_path).only("item", [1, 2])
+    ParquetTable.write(table, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["categories.parquet", "rows.parquet"]
+    same(ParquetTable.open(tmp_path).frame(), Table(FRAME).only("item", [1, 2]).frame().reset_index(drop=True))
 
 
 def test_a_file_that_goes_away_is_said(tmp_path: Path) -> None:

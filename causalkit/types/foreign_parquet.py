@@ -30,7 +30,9 @@ def opened(path: Path, dictionaries: Sequence[str] = ()) -> parquet.ParquetFile:
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(path, read_dictionary=list(dictionaries), pre_buffer=False)
+        return parquet.ParquetFile(
+            path, read_dictionary=list(dictionaries), pre_buffer=False, page_checksum_verification=True
+        )
     except (OSError, pa.ArrowException) as error:
         raise unreadable(path, error) from error
 

@@ -31,7 +31,10 @@ Write = Callable[[Path, Callable[[Path], None]], None]
 
 
 def _plainly(path: Path, writer: Callable[[Path], None]) -> None:
-    writer(path)
+    """Beside first, so that a table can be written over the files that it is read from."""
+    beside = path.with_name(f".{path.name}.new")
+    writer(beside)
+    beside.replace(path)
 
 
 class ParquetTable(Table):
@@ -41,6 +44,11 @@ class ParquetTable(Table):
     keeps what it read where that is at most 5 million rows. Row labels are not stored: they count
     the rows of the files, from 0. A copy sent to a worker carries paths and no rows.
     """
+
+    files: tuple[Path, ...]
+    stored: tuple[StoredColumn, ...]
+    filters: tuple[tuple[str, tuple[Any, ...]], ...]
+    _held: dict[str, Any]
 
     def __init__(
         self,
@@ -103,11 +111,6 @@ class ParquetTable(Table):
 
     def __hash__(self) -> int:
         return id(self)
-
-    files: tuple[Path, ...]
-    stored: tuple[StoredColumn, ...]
-    filters: tuple[tuple[str, tuple[Any, ...]], ...]
-    _held: dict[str, Any]
 
     @property
     def data(self) -> pd.DataFrame:
@@ -234,7 +237,7 @@ def _write_rows(path: Path, table: Table, stored: Sequence[StoredColumn], facts:
         for part in table.parts(rows=_GROUP):
             arrays = [column.encode(part[column.name]) for column in stored]
             rows = pa.table(arrays, [column.name for column in stored]).replace_schema_metadata({_FACTS: facts})
-            writer = writer or parquet.ParquetWriter(path, rows.schema, use_dictionary=texts)
+            writer = writer or parquet.ParquetWriter(path, rows.schema, use_dictionary=texts, write_page_checksum=True)
             writer.write_table(rows, row_group_size=_GROUP)
     finally:
         if writer is not None:
