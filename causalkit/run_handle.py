@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from causalkit.config import Config, resolved_config
-from causalkit.errors import StoreError, UsageError, nearest
+from causalkit.errors import ConfigError, StoreError, UsageError, nearest
 from causalkit.registry import Registry, default_registry
-from causalkit.store import RunFolder
+from causalkit.store import UNCONFIGURED, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +63,11 @@ class Run:
     def config(self) -> Config:
         """The resolved config, defaults filled in."""
         if not (self.path / "config.yaml").is_file():
-            raise StoreError(f"{self.path} has no config.yaml", "Is it a run folder? See `causalkit runs list`.")
-        return resolved_config(self.path / "config.yaml")
+            raise StoreError(f"{self.path} has no config.yaml", UNCONFIGURED)
+        try:
+            return resolved_config(self.path / "config.yaml")
+        except ConfigError as error:
+            raise StoreError(f"{self.path / 'config.yaml'} is damaged: {error.problems[0]}", UNCONFIGURED) from error
 
     @property
     def result(self) -> RunResult:
@@ -90,6 +93,17 @@ class Run:
     def dataset(self) -> Dataset:
         """Schema, items and users; the rows of interactions stay where they came from."""
         return cast("Dataset", self._latest("load/dataset"))
+
+    def log(self) -> Dataset:
+        """The prepared log with its rows: as it was kept in the cache, or read once more.
+
+        Raises
+        ------
+        DataError : it had to be read once more, and is not what the run saw.
+        """
+        from causalkit.steps.shelf import prepared_log
+
+        return prepared_log(self)
 
     @cached_property
     def split(self) -> Split | None:

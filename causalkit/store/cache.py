@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.errors import StoreError
-from causalkit.store.folder import write_atomically
+from causalkit.store.folder import flush_file, flush_folder, write_atomically
 
 __all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
 
@@ -76,7 +76,7 @@ class Draft:
         """Write an artifact (a type of causalkit, a tuple of them, or what JSON holds)."""
         from causalkit.store import serial
 
-        serial.save(value, self.path / name, write_atomically)
+        serial.save(value, self.path / name, _unflushed)
 
     def folder(self, name: str) -> Path:
         """A folder of its own for an artifact that writes itself."""
@@ -132,6 +132,8 @@ class Cache:
             temporary.mkdir(parents=True)
             write(Draft(temporary))
             files = {str(p.relative_to(temporary).as_posix()): _sha256(p) for p in _files(temporary)}
+            for path in _files(temporary):
+                flush_file(path)
             text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files}, indent=1)
             write_atomically(temporary / _ENTRY, lambda path: _write_text(path, text))
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +141,7 @@ class Cache:
                 _remove(place)
             with contextlib.suppress(OSError):  # another process was first
                 temporary.rename(place)
+                flush_folder(place.parent)
         except OSError as error:
             raise StoreError(
                 f"{self.folder} cannot be written: {error.strerror or error}",
@@ -200,7 +203,12 @@ def copy_or_link(source: Path, target: Path) -> None:
 
     if not (target.is_file() and target.samefile(source)):
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, write)
+        write_atomically(target, write, flush=False)
+
+
+def _unflushed(path: Path, writer: Callable[[Path], None]) -> None:
+    """An entry's files are flushed together, before it gets its name."""
+    write_atomically(path, writer, flush=False)
 
 
 def _read(place: Path) -> Entry | None:

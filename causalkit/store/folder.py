@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,13 +26,17 @@ from causalkit.store.lock import hold, is_held
 __all__ = ["RunFolder", "find_run", "run_folders"]
 
 MANIFEST, CONFIG, EVENTS, REPORT, LOCK = "manifest.json", "config.yaml", "events.jsonl", "report.html", ".lock"
+UNCONFIGURED = "Run the config that it came from again: what was computed is kept, and not done twice."
+"""What to do where a run has lost its config."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 _STAMP, _STAMPED = "%Y%m%dT%H%M%S", re.compile(r"\d{8}T\d{6}-")
 _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
-def write_atomically(path: Path, writer: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, writer: Callable[[Path], None], *, flush: bool = True) -> None:
     """Call `writer` on a temporary name beside `path`, flush, and rename it into place.
+
+    Without `flush` the new content may be lost with the machine's power, though not with the process.
 
     Raises
     ------
@@ -40,10 +45,11 @@ def write_atomically(path: Path, writer: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         writer(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if flush:
+            flush_file(temporary)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        if flush:
+            flush_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -64,7 +70,13 @@ def _reason(error: BaseException) -> str:
     return os.strerror(int(told[1])) if told else ""
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Wait until a file's content is on disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
     """A new name is on disk only when its folder is; where the system can't flush one, the rename must do."""
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -123,7 +135,7 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self.path / name} cannot be read: {error}",
-                f"If it is a run that broke off, `causalkit run --resume {self.path}` mends it.",
+                f"If it is a run that broke off, `causalkit run --resume {shlex.quote(str(self.path))}` mends it.",
             ) from error
 
     def save(self, step: str, value: Any) -> None:
@@ -133,10 +145,31 @@ class RunFolder:
         serial.save(value, self.path / step, write_atomically)
 
     def load(self, step: str) -> Any:
-        """Read a step's output; None where the step left none."""
+        """Read a step's output; None where the step left none.
+
+        Raises
+        ------
+        StoreError : a file of it is cut short, or not what was written; says which.
+        """
         from causalkit.store import serial
 
-        return serial.load(self.path / step) if (self.path / step / "object.json").is_file() else None
+        place = self.path / step
+        if not (place / "object.json").is_file():
+            return None
+        mended = f"`causalkit run --resume {shlex.quote(str(self.path))}` mends it."
+        try:
+            return serial.load(place)
+        except StoreError as error:
+            raise StoreError(error.what, mended) from error
+        except Exception as error:  # every library says in its own way that a file is damaged
+            raise StoreError(f"{place} cannot be read: {type(error).__name__}: {error}", mended) from error
+
+    def config_text(self) -> str:
+        """The config that the run left, as YAML; raises `StoreError` where it can't be read."""
+        try:
+            return (self.path / CONFIG).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.path / CONFIG} cannot be read: {error}", UNCONFIGURED) from error
 
     def event(self, **facts: Any) -> None:
         """Append one line to `events.jsonl`; one that a killed writer left torn stays apart."""
@@ -186,7 +219,7 @@ class RunFolder:
         if lacking:
             raise StoreError(
                 f"{self.path / MANIFEST} is no manifest of a run: it lacks {', '.join(lacking)}",
-                f"`causalkit run --resume {self.path}` mends it; what its steps left is still there.",
+                f"`causalkit run --resume {shlex.quote(str(self.path))}` mends it; what its steps left is still there.",
             )
         return found
 

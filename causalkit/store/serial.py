@@ -91,7 +91,10 @@ class _Saver:
         facts = FrameFacts.of(sort, frame, getattr(value, "name", None))
         self.write(self.folder / f"{place}.parquet", lambda path: facts.write(frame, path))
         kept = {
-            name: [self.tree(frame[name].cat.categories, f"{place}.{name}.categories"), bool(frame[name].cat.ordered)]
+            name: [
+                self.tree(frame[name].cat.categories.rename(None), f"{place}.{name}.categories"),
+                bool(frame[name].cat.ordered),
+            ]
             for name in facts.categorical
         }
         return {"$table": f"{place}.parquet"} | facts.to_json() | ({"categories": kept} if kept else {})
