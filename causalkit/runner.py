@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from causalkit.components import Context, Executor, Tracker
 from causalkit.config import Config, load_config
-from causalkit.errors import CausalkitError, UsageError, nearest
+from causalkit.errors import CausalkitError, ConfigError, StoreError, UsageError, nearest
 from causalkit.execution import Execution
 from causalkit.registry import Registry, default_registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
 from causalkit.steps.shelf import Shelf
-from causalkit.store import RunFolder, find_run, run_folders
+from causalkit.store import UNCONFIGURED, RunFolder, find_run, run_folders
 from causalkit.store.cache import BOUND_GB, Cache
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _loaded(
         if isinstance(config, Config) and not overrides:
             return config
         return load_config(config, overrides=overrides, registry=registry)
-    kept = load_config(folder.path / "config.yaml", registry=registry, environment={})
+    kept = _kept_config(folder, registry)
     if config is None and not overrides:
         return kept
     asked = load_config(config or folder.path / "config.yaml", overrides=overrides, registry=registry)
@@ -130,6 +131,23 @@ def _loaded(
             f"run {folder.path.name} has another config ({kept.hash}) than the one asked for ({asked.hash})",
             "Leave the config out to go on with the run as it is, or leave --resume out: what the two share is reused.",
         )
+    return kept
+
+
+def _kept_config(folder: RunFolder, registry: Registry) -> Config:
+    """The config that a run left; a damaged one is refused, even where it still reads as some config."""
+    try:
+        kept = load_config(folder.path / "config.yaml", registry=registry, environment={})
+    except ConfigError as error:
+        error.todo = f"{error.todo}\n{UNCONFIGURED}".strip()
+        raise
+    with contextlib.suppress(StoreError):  # a manifest that can't be read is written again
+        if folder.manifest["config_hash"] != kept.hash:
+            raise UsageError(
+                f"{folder.path / 'config.yaml'} is not what the run began with: it was changed, or what is"
+                " installed now fills in other defaults",
+                UNCONFIGURED,
+            )
     return kept
 
 

@@ -18,7 +18,7 @@ def report_view(run: Run) -> ReportView:
     """Everything the report shows, read from the run's folder alone."""
     data, facts, m = run.dataset, run.folder.load("load/facts"), run.folder.manifest
     estimand = next(iter(run.estimands), None)
-    config = run.folder.path.joinpath("config.yaml").read_text(encoding="utf-8")
+    config = run.folder.config_text()
     later = tuple(x for x in run.measurements if x.on == "transport")
     return ReportView(
         name=m["name"],
