@@ -81,12 +81,11 @@ class LeastSquares:
     groups: int
 
     def init(self, broadcast: State) -> State:
-        """Nothing gathered in either round."""
-        if not broadcast.arrays:
-            empty = Moments.none(len(self.items), len(self.terms) + 2)
-            return State({**vars(empty), "units": np.empty(0, np.uint64)})
-        count = group_count(broadcast.arrays["units"], self.groups)
-        return State({**broadcast.arrays, "sums": np.zeros((_SUMS, len(self.items) * count))})
+        """Nothing gathered in either round; in the second, what the first found."""
+        if broadcast.arrays:
+            return State(broadcast.arrays)
+        empty = Moments.none(len(self.items), len(self.terms) + 2)
+        return State({**vars(empty), "units": np.empty(0, np.uint64)})
 
     def update(self, state: State, part: pd.DataFrame) -> State:
         """The state with the rows of one part added."""
@@ -98,14 +97,15 @@ class LeastSquares:
         t, y = (rows[name].to_numpy(np.float64) for name in (self.estimand.treatment, self.estimand.outcome))
         columns = [t, *(term.values(rows) for term in self.terms), y]
         hashes = np.zeros(len(rows), np.uint64) if self.units is None else self.units(rows)
-        if "sums" in state.arrays:
-            return State({**state.arrays, "sums": self._scored(_Rows(item, w, columns), hashes, state)})
+        if _is_second(state):
+            own = State({**state.arrays, "sums": self._sums(_Rows(item, w, columns), hashes, state)})
+            return self.merge(state, own) if "sums" in state.arrays else own
         found = Moments.of(item, w, columns, len(self.items))
         return self.merge(state, State({**vars(found), "units": seen(hashes, self.groups)}))
 
     def merge(self, a: State, b: State) -> State:
         """Both together."""
-        if "sums" in a.arrays:
+        if _is_second(a):
             return State({**a.arrays, "sums": a.arrays["sums"] + b.arrays["sums"]})
         units = seen_by_both(a.arrays["units"], b.arrays["units"], self.groups)
         return State({**vars(_moments(a).joined(_moments(b))), "units": units})
@@ -113,14 +113,14 @@ class LeastSquares:
     def finalize(self, state: State) -> Found | NextRound:
         """The second round's broadcast, then what was found."""
         moments = _moments(state)
-        if "sums" not in state.arrays:
+        if not _is_second(state):
             return NextRound(State({**state.arrays, **vars(Partial.of(moments))}))
         sums = state.arrays["sums"].reshape(_SUMS, len(self.items), -1)
         exact = len(state.arrays["units"]) <= self.groups
         return Found(moments, _partial(state), sums[0], sums[1], Sums(*sums[2:6]), Sums(*sums[6:]), exact)
 
-    def _scored(self, rows: _Rows, hashes: npt.NDArray[np.uint64], state: State) -> Floats:
-        """The state's sums `[10, I × G]`, those of some rows added."""
+    def _sums(self, rows: _Rows, hashes: npt.NDArray[np.uint64], state: State) -> Floats:
+        """What `Found` has of some rows, `[10, I × G]`."""
         units = state.arrays["units"]
         count = group_count(units, self.groups)
         cell = rows.item * count + groups_of(hashes, units, self.groups)
@@ -137,9 +137,9 @@ class LeastSquares:
             if self.units is None:
                 mass, score = mass**2, score**2
             values += [rows.w * value for value in (left, residual, mass, score)]
-        sums = state.arrays["sums"].copy()
+        sums = np.empty((_SUMS, len(self.items) * count))
         for total, value in zip(sums, values, strict=True):
-            total += np.bincount(cell, value, len(total))
+            total[:] = np.bincount(cell, value, len(total))
         return sums
 
 
@@ -155,6 +155,10 @@ class _Rows:
         """Treatment, adjustment and outcome, centred on their item's mean."""
         t, *x, y = (column - moments.mean[self.item, q] for q, column in enumerate(self.columns))
         return t, x, y
+
+
+def _is_second(state: State) -> bool:
+    return "left" in state.arrays
 
 
 def _moments(state: State) -> Moments:
