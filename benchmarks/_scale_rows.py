@@ -4,9 +4,11 @@
     rows(quick=False)
 
 Logs with planted effects are written to a temporary folder by parts. Each is read through `ParquetTable` by
-`regression` in a process of its own (`_scale_rows.py fit FOLDER TIMES`), whose peak resident memory counts. Times are
-of `fit` alone, from Parquet to the table of effects, after one fit of the smallest log; starting Python and importing
-are told apart. Files stay in the page cache, so a slow disk would add its own time.
+`regression` in a process of its own (`_scale_rows.py fit FOLDER TIMES ITEMS`), whose peak resident memory counts. Times
+are of `fit` alone, from Parquet to the table of effects, the quickest of a few after one fit of the smallest log:
+starting Python and importing are left out. 10⁶ rows also pay what a fit costs whatever its rows, so the ratio of
+further rows stands beside, and so do processor times, which neighbours on the machine disturb less. Files stay in the
+page cache; a slow disk would add its own time.
 """
 
 from __future__ import annotations
@@ -85,19 +87,20 @@ def fit(folder: Path, times: int, items: int) -> dict[str, float]:
     )
     estimand = Estimand("shown", "y", unit=("user", "item"), adjustment=X)
 
-    def run(place: Path) -> tuple[float, Any, int]:
-        began = time.perf_counter()
+    def run(place: Path) -> tuple[float, float, Any, int]:
+        began, busy = time.perf_counter(), time.process_time()
         table = ParquetTable.open(place)
         effects = Regression().fit(Dataset(table, schema, pd.DataFrame(index=pd.RangeIndex(items))), estimand).effects_
-        return time.perf_counter() - began, effects, len(table)
+        return time.perf_counter() - began, time.process_time() - busy, effects, len(table)
 
     run(folder.parent / "warm")
-    seconds, effects, count = min((run(folder) for _ in range(times)), key=lambda found: found[0])
+    seconds, busy, effects, count = min((run(folder) for _ in range(times)), key=lambda found: found[0])
     truth, found = planted(items).astype(float), effects.item
     error = found["effect"].to_numpy() - truth
     return {
         "rows": count,
         "seconds": seconds,
+        "busy": busy,
         "gigabytes": _peak_gigabytes(),
         "read": int(np.isfinite(error).sum()),
         "error": float(np.sqrt(np.nanmean(error**2))),
@@ -127,7 +130,7 @@ def rows(quick: bool) -> list[Row]:
         folder = Path(name)
         _child("write", folder / "warm", sizes[0], items)
         found, made = {}, None
-        for size, times in zip(sizes, (5, 3, 1), strict=False):
+        for size, times in zip(sizes, (5, 3, 2), strict=False):
             made = _child("write", folder / str(size), size, items)
             found[size] = _child("fit", folder / str(size), times, items)
             _say(f"{size:,} rows: {found[size]['seconds']:.1f} s, {found[size]['gigabytes']:.2f} GB")
@@ -148,6 +151,7 @@ def _judged(
         Row("writing: peak resident memory, GB", made["gigabytes"]),
         at_most(f"regression, {name}: peak resident memory, GB", last["gigabytes"], 2.0, judged=judged),
         *(Row(f"regression, {_power(size)} rows: µs per row", per_row[size]) for size in found),
+        *(Row(f"the same of processors, {_power(size)} rows", one["busy"] / size * 1e6) for size, one in found.items()),
         at_most(f"µs per row, {_power(large)} over {_power(small)}", ratio, 1.3, judged=judged),
         at_most("µs per further row, last step over first", further[-1] / further[0], 1.3, judged=judged),
         Row("items with an estimate", last["read"]),
