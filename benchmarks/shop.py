@@ -62,7 +62,7 @@ def _cold(folder: str) -> float:
     """Seconds of the whole command in a process of its own."""
     here = Path(sysconfig.get_path("scripts")) / "causalkit"
     script = str(here) if here.exists() else shutil.which("causalkit") or "causalkit"
-    return run_once([script, "run", "shop", "--quiet", "--runs-dir", folder])
+    return run_once([script, "run", "shop", "--quiet", "--fresh", "--runs-dir", folder])
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def test_resume_takes_the_latest_unfinished_run_of_the_same_config(tmp_path: Pat
     assert ck.run(config, seed=2, resume=True, **here).id == ids[1]
     assert ck.run(config, seed=1, resume=True, **here).id == ids[2]
     assert ck.run(resume=True, **here).id == ids[0]
-    with pytest.raises(UsageError, match="no run in .* is unfinished"):
+    with pytest.raises(UsageError, match=r"no run in .* is unfinished"):
         ck.run(resume=True, **here)
     assert ck.run(config, seed=2, resume=True, **here).id not in ids
 
