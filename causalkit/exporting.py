@@ -29,6 +29,8 @@ ENDINGS = (".parquet", ".csv", ".json", ".jsonl")
 """What a table can be written to."""
 GROUP = 100_000
 """Rows that are written at a time, and rows of a Parquet row group."""
+_AT_ONCE = 5_000
+"""Rows that are Python objects at a time."""
 _ENDLESS = (float("inf"), float("-inf"))
 """No numbers of JSON: null there, as NaN is."""
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -221,10 +223,10 @@ def _json_lines(blocks: Iterable[pd.DataFrame], path: Path) -> int:
 def _write_rows(blocks: Iterable[pd.DataFrame], file: IO[str], *, before: tuple[str, str], after: str) -> int:
     """Each row as a JSON object; `before` is what precedes the first one, and every other."""
     rows = 0
-    for table in _arrow_tables(blocks):
-        for row in table.to_pylist():
-            known = {name: None if value in _ENDLESS else value for name, value in row.items()}
-            text = json.dumps(known, ensure_ascii=False, allow_nan=False, default=str)
-            file.write(f"{before[rows > 0]}{text}{after}")
-            rows += 1
+    parts = (part for table in _arrow_tables(blocks) for part in table.to_batches(_AT_ONCE))
+    for row in (row for part in parts for row in part.to_pylist()):
+        known = {name: None if value in _ENDLESS else value for name, value in row.items()}
+        text = json.dumps(known, ensure_ascii=False, allow_nan=False, default=str)
+        file.write(f"{before[rows > 0]}{text}{after}")
+        rows += 1
     return rows

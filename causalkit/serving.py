@@ -18,7 +18,7 @@ from causalkit.errors import UsageError
 from causalkit.new_log import NewLog, read_new_log
 from causalkit.ranking import EVERYBODY, make_ranking, ranking_blocks
 from causalkit.run_handle import Run
-from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, Table
+from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, SegmentMap, Table
 
 __all__ = ["NEW_COLUMNS", "NewLists", "all_lists", "fitted_ranker", "lists_for", "one_list", "rows_of"]
 
@@ -182,8 +182,7 @@ def lists_for(
         effects, embeddings, table = grown.effects, grown.embeddings, grown.items
         left_out, notes = list(grown.left_out), [*notes, *grown.notes]
     if effects is not None and len(new.segment):
-        of_user = pd.concat([effects.segments.of_user.astype(object), new.segment])
-        effects = replace(effects, segments=replace(effects.segments, of_user=of_user))
+        effects = replace(effects, segments=_with_segments(effects.segments, new.segment))
     chosen = [i for i in (new.items or list(run.dataset.items.index)) if i not in set(left_out)]
     ranker = _fitted(run, effects, embeddings, table if len(new.cold_items) else None, context)
     blocks = ranking_blocks(ranker, run.config.rank.use, effects, new.users, chosen, k or run.config.top, context)
@@ -203,8 +202,16 @@ def lists_for(
 def _marked(
     blocks: Iterator[pd.DataFrame], cold_users: frozenset[str], cold_items: frozenset[Any]
 ) -> Iterator[pd.DataFrame]:
+    marks = (("who", cold_users), ("item", cold_items))
     for block in blocks:
-        yield block.assign(cold_user=block["who"].isin(cold_users), cold_item=block["item"].isin(cold_items))
+        user, item = ([name in cold for name in block[column]] for column, cold in marks)
+        yield block.assign(cold_user=np.array(user, bool), cold_item=np.array(item, bool))
+
+
+def _with_segments(known: SegmentMap, cold: pd.Series[Any]) -> SegmentMap:
+    """The map with cold users added; the index has the type that its labels have, as look-ups by block need."""
+    labels = pd.Index([*known.of_user.index, *cold.index])
+    return replace(known, of_user=pd.Series([*known.of_user, *cold], labels, dtype=object))
 
 
 def _unranked(run: Run, ranker: Ranker, cold: list[Any], context: Context) -> Iterator[str]:

@@ -107,7 +107,7 @@ def test_a_prediction_is_that_of_the_runs_own_model(folder: Path) -> None:
     assert run.effects is not None
     assert one.item.loc["honey", "effect"] == pytest.approx(many.item.loc["honey", "effect"], rel=1e-6)
     known = one.item.loc[run.effects.item.index]
-    pd.testing.assert_frame_equal(known, run.effects.item, check_dtype=False, check_names=False)
+    pd.testing.assert_frame_equal(known, run.effects.item, check_dtype=False, check_names=False, check_index_type=False)
     estimator = run.registry.build("estimator", run.config.estimate["item"].to_dict())
     again = estimator.fit(rows, run.estimands[0], run.embeddings, context=context.under("estimate.item")).effects_
     pd.testing.assert_series_equal(again.item["effect"], run.effects.item["effect"], check_exact=True)
