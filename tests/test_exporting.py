@@ -59,8 +59,11 @@ def read_back(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix == ".csv":
-        rows = pd.read_csv(path, keep_default_na=False, na_values={"effect": [""]})
-        return rows.rename(columns=unguarded).assign(item=rows["item"].map(unguarded), who=rows["who"].map(unguarded))
+        with path.open(newline="", encoding="utf-8") as file:  # pandas 2 cuts texts at NUL
+            head, *rows = list(csv.reader(file))
+        found = pd.DataFrame([[unguarded(cell) for cell in row] for row in rows], columns=map(unguarded, head))
+        effect = [float(cell or "nan") for cell in found["effect"]]
+        return found.assign(effect=effect, rank=found["rank"].astype(int), cold=found["cold"] == "true")
     text = path.read_text(encoding="utf-8")
     return pd.DataFrame(json.loads(text) if path.suffix == ".json" else [json.loads(x) for x in text.splitlines()])
 
