@@ -198,7 +198,9 @@ def test_faults_9_and_10_one_writer_at_a_time_and_a_killed_one_lets_go(folder: R
     assert not (folder.path / ".lock").exists()
 
 
-@pytest.mark.parametrize("left", ["", "1", f"{os.getpid()} elsewhere", "999999999", "torn\0"])
+@pytest.mark.parametrize(
+    "left", ["", "1", f"{os.getpid()} elsewhere", "999999999", "torn\0"], ids=["empty", "init", "own", "none", "torn"]
+)
 def test_fault_10_what_a_dead_one_left_in_the_file_holds_nothing(folder: RunFolder, left: str) -> None:
     (folder.path / ".lock").write_text(left)
     assert not folder.is_held()
