@@ -136,10 +136,11 @@ class Execution:
         """Do a step whose output is nowhere yet, and keep what it makes."""
         from causalkit.steps.artifacts import FILLS
 
-        self.folder.event(kind="begun", step=step)
-        began = time.perf_counter()
         journal = self.shelf.journal(step, partial(self.folder.event, step=step))
         work = self.shelf.work_for(step)
+        needs = [f"{step}-{self.shelf.key(step)}", *(store.folder.name for store in work.vectors.values())]
+        self.folder.event(kind="begun", step=step, keeps=needs)
+        began = time.perf_counter()
         made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
         entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3))
         if journal is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ from causalkit.store.cache import BOUND_GB, Cache
 if TYPE_CHECKING:
     from causalkit.context import Progress
 
-__all__ = ["STEPS", "Run", "RunSummary", "build", "list_runs", "open_run", "plan", "run"]
+_WEEK = 7 * 86_400.0
+
+__all__ = ["STEPS", "Run", "RunSummary", "build", "free", "list_runs", "open_run", "plan", "run"]
 
 
 def build(kind: str, use: str, registry: Registry | None = None, **params: Any) -> Any:
@@ -103,7 +106,7 @@ def run(
             cache = Cache(folder.path.parent / ".cache", on_damage=lambda what: _damaged(folder, told, what))
             shelf = Shelf(cache, config, registry, context, folder.path.name, fresh, any_device)
             Execution(folder, config, registry, context, told, shelf).go(until)
-            cache.trim(cache_gb * 1e9)
+            cache.trim(cache_gb * 1e9, _needed_by_unfinished(folder.path.parent))
     finally:
         if workers is not None and workers is not executor:
             workers.close()
@@ -139,8 +142,9 @@ def _kept_config(folder: RunFolder, registry: Registry) -> Config:
     try:
         kept = load_config(folder.path / "config.yaml", registry=registry, environment={})
     except ConfigError as error:
-        error.todo = f"{error.todo}\n{UNCONFIGURED}".strip()
-        raise
+        raise UsageError(
+            f"{folder.path / 'config.yaml'} cannot be used: {error.what}", f"{error.todo}\n{UNCONFIGURED}".strip()
+        ) from error
     with contextlib.suppress(StoreError):  # a manifest that can't be read is written again
         if folder.manifest["config_hash"] != kept.hash:
             raise UsageError(
@@ -170,6 +174,32 @@ def _is_unfinished(folder: RunFolder, config_hash: str = "") -> bool:
         return told["status"] != "done" and config_hash in ("", told["config_hash"]) and not folder.is_held()
     except CausalkitError:
         return not config_hash and (folder.path / "config.yaml").is_file()
+
+
+def free(runs_dir: str | Path = "runs", keep_gb: float = 0.0, *, spare_unfinished: bool = True) -> int:
+    """Remove what runs have kept, and nobody used for longest, until `keep_gb` are left; returns the bytes freed.
+
+    Runs stay as they are. What unfinished runs of the last week need to go on is spared, unless
+    `spare_unfinished` is False.
+    """
+    runs = Path(runs_dir)
+    spared = _needed_by_unfinished(runs) if spare_unfinished else ()
+    return Cache(runs / ".cache").trim(keep_gb * 1e9, spared)
+
+
+def _needed_by_unfinished(runs: Path) -> set[str]:
+    """Names in the cache of what unfinished runs of the last week have done, and of what they were at."""
+    needed: set[str] = set()
+    for folder in run_folders(runs):
+        events = folder.path / "events.jsonl"
+        is_under_way = _is_unfinished(folder) or folder.is_held()
+        if not is_under_way or not events.is_file() or events.stat().st_mtime < time.time() - _WEEK:
+            continue
+        needed |= {name for event in folder.events() for name in event.get("keeps", ())}
+        for told in folder.path.glob("*/step.json"):
+            with contextlib.suppress(CausalkitError, KeyError, TypeError):
+                needed.add(f"{told.parent.name}-{folder.read_json(f'{told.parent.name}/step.json')['key']}")
+    return needed
 
 
 def _damaged(folder: RunFolder, trackers: Sequence[Tracker], what: str) -> None:

@@ -29,7 +29,7 @@ USERS, ITEMS = 512, 2048
 """Users and items whose products are held at a time by each thread: 4 MB, about what its caches hold."""
 GROUP = 16
 """Products of which only the largest is compared with a user's threshold; all, where that one passes."""
-AHEAD = 16
+AHEAD = 64
 """Blocks of users that are computed before they are handed out."""
 EXACT = 1 << 14
 """Pairs that are scored exactly at a time."""

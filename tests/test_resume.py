@@ -14,7 +14,7 @@ import causalkit as ck
 from causalkit.components import Context, component
 from causalkit.errors import CausalkitError, ComponentError, DataError, UsageError
 from causalkit.registry import Registry
-from causalkit.runner import list_runs
+from causalkit.runner import free, list_runs
 from causalkit.store.cache import Cache
 from causalkit.types import StepRecord
 from tests.test_runner import SHOP as WHOLE
@@ -358,3 +358,19 @@ def test_one_failing_part_names_the_way_on(tmp_path: Path) -> None:
         ck.run(SHOP | {"rank": "broken"}, runs_dir=tmp_path, registry=registry_with(broken=("ranker", Broken)))
     assert "go on with `causalkit run --resume" in told.value.todo
     assert f"--runs-dir {tmp_path}" in told.value.todo
+
+
+def test_freeing_spares_what_an_unfinished_run_needs(tmp_path: Path) -> None:
+    config, registry = _flaky(tmp_path / "switch")
+    runs = tmp_path / "runs"
+    ck.run(SHOP, runs_dir=runs)
+    with pytest.raises(DataError):
+        ck.run(config, runs_dir=runs, registry=registry)
+    assert free(runs) > 0
+    (tmp_path / "switch").touch()
+    resumed = ck.run(config, resume=True, runs_dir=runs, registry=registry)
+    begun = [e["step"] for e in resumed.folder.events() if e["kind"] == "begun"]
+    assert [begun.count(step) for step in ("load", "encode", "discover", "estimate")] == [0, 0, 0, 2]
+    assert free(runs) > 0
+    assert Cache(runs / ".cache").size() == 0
+    assert ck.open_run("latest", runs).effects is not None

@@ -14,7 +14,7 @@ __all__ = ["runs"]
 
 @click.group()
 def runs() -> None:
-    """List runs, show or export one, or compare two."""
+    """List runs, show or export one, compare two, or free what they keep."""
 
 
 @runs.command("list")
@@ -103,3 +103,18 @@ def export(run: str, place: Path, sort: Any, runs_dir: str, out: Output) -> None
     out.say(f"{len(made.files)} files, and README.md and index.json, which say what they are.")
     document = {"run": made.run, "out": str(place), "files": made.files}
     out.result(document, lambda console: console.print(str(place), soft_wrap=True))
+
+
+@runs.command()
+@click.option(
+    "--keep-gb", type=click.FloatRange(min=0), default=0.0, show_default=True, help="How much to keep, the newest."
+)
+@click.option("--unfinished", is_flag=True, help="Also free what unfinished runs need to go on where they stopped.")
+@runs_dir_option
+@common_options
+def gc(keep_gb: float, unfinished: bool, runs_dir: str, out: Output) -> None:
+    """Free what runs have kept to be reused (<runs-dir>/.cache); the runs themselves stay."""
+    from causalkit.runner import free
+
+    freed = free(runs_dir, keep_gb, spare_unfinished=not unfinished)
+    out.result({"freed_bytes": freed}, lambda console: console.print(f"{freed / 1e6:,.1f} MB freed"))

@@ -51,9 +51,9 @@ class Shelf:
 
     def find(self, step: str) -> Entry | None:
         """What an earlier run, or this one before it was stopped, made of the same; None where nothing did."""
-        data = self._source if step == "load" else ""
-        if step == "load" and not data:
+        if not self.key(step):
             return None
+        data = self._source if step == "load" else ""
         devices = [self.context.device] + [d for d in _DEVICES if self.any_device and d != self.context.device]
         for device in devices:
             entry = self.cache.find(step, self._key(step, data, device))
@@ -64,10 +64,13 @@ class Shelf:
 
     def journal(self, step: str, tell: Any) -> Journal | None:
         """Where the step's long loops keep how far they are; None for one whose input is not known beforehand."""
+        key = self.key(step)
+        return Journal(self.cache.parts(step, key), tell) if key else None
+
+    def key(self, step: str) -> str:
+        """The key of a step that is about to begin; empty where it hangs on rows that are not read yet."""
         data = self._source if step == "load" else ""
-        if step == "load" and not data:
-            return None
-        return Journal(self.cache.parts(step, self._key(step, data, self.context.device)), tell)
+        return "" if step == "load" and not data else self._key(step, data, self.context.device)
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
         """Keep what a step has just made."""

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,16 +166,17 @@ class Cache:
         """Bytes that everything kept takes."""
         return sum(_size(p) for p in _files(self.folder))
 
-    def trim(self, bound: float) -> int:
+    def trim(self, bound: float, spared: Container[str] = ()) -> int:
         """Remove what was used longest ago until at most `bound` bytes are kept; returns the bytes freed.
 
-        What killed processes left half-written goes in any case, once it is a day old.
+        Names in `spared` (`<step>-<key>`, or an encoder's key) stay. What killed processes left
+        half-written goes in any case, once it is a day old.
         """
         units = sorted(self._units(), key=lambda unit: unit[0])
         total = before = sum(size for _, size, _ in units)
         for used, size, place in units:
             is_left_over = place.parent.name == "unfinished" or place.name.startswith(_GONE)
-            if total > bound or (is_left_over and used < time.time() - _DAY):
+            if place.name not in spared and (total > bound or (is_left_over and used < time.time() - _DAY)):
                 _remove(place)
                 total -= size
         return before - total
