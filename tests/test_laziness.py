@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,4 +47,25 @@ def test_importing_every_builtin_imports_no_heavy_library() -> None:
         "import importlib\nfrom causalkit import default_registry\n"
         "for e in default_registry().entries: importlib.import_module(e.declaration.target.split(':')[0])"
     )
+    assert imported(code, HEAVY) == []
+
+
+def test_a_run_of_which_everything_is_kept_imports_nothing_heavy(tmp_path: Path) -> None:
+    config = {
+        "data": {"use": "simulated", "params": {"users": 60, "items": 12, "weeks": 8}},
+        "split": {"by": "random"},
+        "encode": {"item": {"use": "lsa", "params": {"dims": 4}}},
+        "discover": "pc",
+        "estimate": {"item": {"use": "shared", "params": {"of": "aipw"}}},
+        "rank": "uplift",
+        "explain": "receipt",
+        "evaluate": ["ndcg@5"],
+    }
+    code = (
+        "from causalkit.cli import main\ntry:\n"
+        f"    main(['run', {json.dumps(str(tmp_path / 'c.yaml'))}, '-q', '--runs-dir', {json.dumps(str(tmp_path))}])\n"
+        "except SystemExit as ended:\n    assert not ended.code"
+    )
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    assert imported(code, HEAVY) != []
     assert imported(code, HEAVY) == []
