@@ -7,8 +7,10 @@ indexes and arrays inside it become files beside it, named by their place.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -87,24 +89,38 @@ class _Saver:
 
     def _table(self, value: Any, place: str) -> dict[str, Any]:
         place = place.strip(".") or "table"
+        name = _file_name(place, ".parquet")
         sort, frame = as_frame(value)
         facts = FrameFacts.of(sort, frame, getattr(value, "name", None))
-        self.write(self.folder / f"{place}.parquet", lambda path: facts.write(frame, path))
+        self.write(self.folder / name, lambda path: facts.write(frame, path))
         kept = {
-            name: [
-                self.tree(frame[name].cat.categories.rename(None), f"{place}.{name}.categories"),
-                bool(frame[name].cat.ordered),
+            column: [
+                self.tree(frame[column].cat.categories.rename(None), f"{place}.{column}.categories"),
+                bool(frame[column].cat.ordered),
             ]
-            for name in facts.categorical
+            for column in facts.categorical
         }
-        return {"$table": f"{place}.parquet"} | facts.to_json() | ({"categories": kept} if kept else {})
+        return {"$table": name} | facts.to_json() | ({"categories": kept} if kept else {})
 
     def _array(self, value: Any, place: str) -> dict[str, str]:
         from safetensors.numpy import save_file
 
-        name = f"{place.strip('.') or 'array'}.safetensors"
+        name = _file_name(place.strip(".") or "array", ".safetensors")
         self.write(self.folder / name, lambda path: save_file({"array": np.ascontiguousarray(value)}, path))
         return {"$array": name}
+
+
+def _file_name(place: str, ending: str) -> str:
+    """The file of a place; the keys and column names in it may be anything that data holds, `../../x` too."""
+    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}", place)
+    return (place if plain else hashlib.sha256(place.encode("utf-8", "surrogatepass")).hexdigest()[:32]) + ending
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """A file of the folder; one elsewhere is not read, whatever a structure from a stranger says."""
+    if Path(name).name != name:
+        raise StoreError(f"{folder / _STRUCTURE} names a file outside of its folder: {name!r}")
+    return folder / name
 
 
 def _read(tree: Any, folder: Path) -> Any:
@@ -120,11 +136,11 @@ def _read(tree: Any, folder: Path) -> Any:
         return frozenset(_read(part, folder) for part in tree["$set"])
     if "$table" in tree:
         categories = {name: _read(part, folder) for name, part in tree.get("categories", {}).items()}
-        return FrameFacts.from_json(tree).read(folder / tree["$table"], categories)
+        return FrameFacts.from_json(tree).read(_beside(folder, tree["$table"]), categories)
     if "$array" in tree:
         from safetensors.numpy import load_file
 
-        return load_file(folder / tree["$array"])["array"]
+        return load_file(_beside(folder, tree["$array"]))["array"]
     kind = _known_type(tree["$type"])
     return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
 
