@@ -33,11 +33,9 @@ def rows_of(run: Run) -> Dataset:
     ------
     DataError : the log can no longer be had.
     """
-    from causalkit.steps.shelf import prepared_log
-
     assert run.split is not None
     refitted = (run.path / "refit" / "effects" / "object.json").is_file() and run.split.values("test")
-    return run.split.take(prepared_log(run), "training", *(["test"] if refitted else []))
+    return run.split.take(run.log(), "training", *(["test"] if refitted else []))
 
 
 def fitted_ranker(run: Run, context: Context | None = None) -> Ranker:
