@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from causalkit.components import Context, Tracker
 from causalkit.config import Config
-from causalkit.errors import CausalkitError, ComponentError, Interrupted
+from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
 from causalkit.steps.shelf import Shelf
-from causalkit.store import RunFolder
+from causalkit.store import RunFolder, refused_by_system
 from causalkit.store.cache import Entry, copy_or_link
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from causalkit.types import StepRecord
 
 __all__ = ["Execution"]
+
+TRACEBACK = "traceback.txt"
 
 _LIBRARIES = [
     "causalkit",
@@ -74,6 +76,8 @@ class Execution:
 
     def _go(self, until: str | None) -> None:
         self.folder.write_text("config.yaml", self.config.to_yaml())
+        with contextlib.suppress(OSError):  # of the attempt before
+            (self.folder.path / TRACEBACK).unlink(missing_ok=True)
         self._manifest("running")
         self._tell("started")
         for step in STEPS:
@@ -125,11 +129,14 @@ class Execution:
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", self._how_to_go_on()) from None
         except Exception as error:
+            refused = refused_by_system(error)
+            if refused is not None:
+                raise StoreError(refused.what, f"{refused.todo}\n{self._how_to_go_on()}") from error
             with contextlib.suppress(CausalkitError):
-                self.folder.write_text("traceback.txt", traceback.format_exc())
+                self.folder.write_text(TRACEBACK, traceback.format_exc())
             raise ComponentError(
                 f"step {step!r} failed ({used}): {type(error).__name__}: {error}",
-                f"The traceback is in {self.folder.path / 'traceback.txt'}.\n{self._how_to_go_on()}",
+                f"The traceback is in {self.folder.path / TRACEBACK}.\n{self._how_to_go_on()}",
             ) from error
 
     def _make(self, step: str) -> Entry:

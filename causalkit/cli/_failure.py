@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from causalkit.errors import CausalkitError, ConfigError, InvalidParameter
+from causalkit.store.folder import refused_by_system
 
 __all__ = ["report_failure"]
 
@@ -49,6 +50,9 @@ def _said(error: BaseException) -> tuple[int, str, str]:
         return error.exit_code, error.format_message(), todo
     if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
         return 1, f"the result cannot be written to stdout: {error.strerror}", "Free space there; what was run is kept."
+    refused = refused_by_system(error)
+    if refused is not None:
+        return refused.exit_code, refused.what, refused.todo
     where = _saved(error)
     return (
         1,

@@ -30,6 +30,10 @@ UNCONFIGURED = "Run the config that it came from again: what was computed is kep
 """What to do where a run has lost its config."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 _STAMP, _STAMPED = "%Y%m%dT%H%M%S", re.compile(r"\d{8}T\d{6}-")
+_REFUSALS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE),
+)
 _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
@@ -60,6 +64,16 @@ def write_atomically(path: Path, writer: Callable[[Path], None], *, flush: bool 
             f"{path} cannot be written: {reason}",
             "Free space or make the folder writable, or choose another with --runs-dir.",
         ) from error
+
+
+def refused_by_system(error: BaseException) -> StoreError | None:
+    """What the disk or its permissions refused, as a message; None for every other error."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    return StoreError(
+        f"{error.filename or 'a file'} cannot be read or written: {os.strerror(error.errno)}",
+        "Free space there, or change who may use it.",
+    )
 
 
 def _reason(error: BaseException) -> str:
@@ -133,7 +147,7 @@ class RunFolder:
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise StoreError(
+            raise refused_by_system(error) or StoreError(
                 f"{self.path / name} cannot be read: {error}",
                 f"If it is a run that broke off, `causalkit run --resume {shlex.quote(str(self.path))}` mends it.",
             ) from error
@@ -154,15 +168,12 @@ class RunFolder:
         from causalkit.store import serial
 
         place = self.path / step
-        if not (place / "object.json").is_file():
-            return None
         mended = f"`causalkit run --resume {shlex.quote(str(self.path))}` mends it."
         try:
-            return serial.load(place)
-        except StoreError as error:
-            raise StoreError(error.what, mended) from error
+            return serial.load(place) if (place / "object.json").is_file() else None
         except Exception as error:  # every library says in its own way that a file is damaged
-            raise StoreError(f"{place} cannot be read: {type(error).__name__}: {error}", mended) from error
+            what = error.what if isinstance(error, StoreError) else f"{place} cannot be read: {error!r}"
+            raise refused_by_system(error.__cause__ or error) or StoreError(what, mended) from error
 
     def config_text(self) -> str:
         """The config that the run left, as YAML; raises `StoreError` where it can't be read."""

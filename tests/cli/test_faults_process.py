@@ -115,9 +115,10 @@ def test_fault_3_a_full_disk_is_said_and_the_run_goes_on_when_there_is_space(fol
 
 def without_power():
     """In a child: even root heeds what a folder's permissions say."""
-    libc, drop_from_bounding_set, override = ctypes.CDLL(None), 24, 1
-    if os.getuid() == 0 and libc.prctl(drop_from_bounding_set, override, 0, 0, 0) != 0:
-        raise OSError("capabilities cannot be dropped")
+    libc, drop_from_bounding_set = ctypes.CDLL(None), 24
+    for override in (1, 2):  # to write, and to read and search
+        if os.getuid() == 0 and libc.prctl(drop_from_bounding_set, override, 0, 0, 0) != 0:
+            raise OSError("capabilities cannot be dropped")
 
 
 def test_fault_4_a_read_only_folder_of_runs_is_said(folder):
@@ -141,6 +142,19 @@ def test_fault_4_a_run_whose_folders_turn_read_only_fails_and_goes_on(folder, cl
     done = folder.resume()
     assert done.code == 0, done.err
     assert_same(folder.latest, clean.latest)
+
+
+def test_fault_4_what_may_not_be_read_is_said_as_that(copied):
+    closed = (copied.latest / "refit" / "ranking", copied.path / "runs" / ".cache")
+    for folder in closed:
+        folder.chmod(0o000)
+    shown = copied.command("recommend", prepare=without_power)
+    ran = copied.run(prepare=without_power)
+    for folder in closed:
+        folder.chmod(0o755)
+    assert shown.code == 1
+    assert "object.json cannot be read or written: Permission denied" in shown.err
+    goes_on(ran, 1, ".cache", "cannot be read or written: Permission denied")
 
 
 def short_writes():
@@ -170,6 +184,8 @@ def part(number):
     word = told.read_text() if told.exists() and number == 2 else ""
     if word == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if word == "raise":
+        raise RuntimeError("no luck")
     time.sleep(600 if word == "hang" else 0)
     return number
 
@@ -221,6 +237,22 @@ def test_faults_6_and_8_a_killed_or_hung_worker_ends_the_run_which_goes_on(folde
     done = folder.resume(*executor, **fragile)
     assert done.code == 0, done.err
     assert folder.manifest()["status"] == "done"
+
+
+def test_a_step_that_failed_is_tried_again_and_what_stood_is_kept(folder, fragile):
+    Path(fragile["FRAGILE"]).write_text("raise")
+    ended = folder.run("--until", "rank", **fragile)
+    goes_on(ended, 1, "step 'estimate' failed (item: fragile): RuntimeError: no luck")
+    assert "no luck" in (folder.latest / "traceback.txt").read_text()
+    before = (folder.latest / "load" / "step.json").read_bytes()
+    Path(fragile["FRAGILE"]).unlink()
+    done = folder.resume("--until", "rank", **fragile)
+    assert done.code == 0, done.err
+    begun = [event["step"] for event in folder.events() if event["kind"] == "begun"]
+    assert begun.count("load") == 1
+    assert begun.count("estimate") == 2
+    assert (folder.latest / "load" / "step.json").read_bytes() == before
+    assert not (folder.latest / "traceback.txt").exists()
 
 
 def processes_with(text):
