@@ -15,7 +15,7 @@ import pytest
 import causalkit as ck
 from causalkit.components import Context, Declaration, component
 from causalkit.config import load_config
-from causalkit.errors import ComponentError, ConfigError, DataError, Interrupted, StoreError, UsageError
+from causalkit.errors import ComponentError, DataError, Interrupted, StoreError, UsageError
 from causalkit.hookspecs import hookimpl
 from causalkit.registry import Registry, default_registry
 from causalkit.runner import STEPS, list_runs, open_run, plan
