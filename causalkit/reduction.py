@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -101,7 +100,7 @@ def reduce_table(
     while place.turn < rounds:
         merged, broadcast = place.merged, place.broadcast
         task = _Task(reduction, broadcast)
-        unread = _begun(table.parts(columns, context.part_rows), place, context, label)
+        unread = _begun(table.parts(columns, context.part_rows, skip=place.done), place, context, label)
         for state in context.stream(task, unread, label, max(parts - place.done, 0)):
             merged = state if merged is None else reduction.merge(merged, state)
             place = place.after(merged)
@@ -114,7 +113,7 @@ def reduce_table(
 
 def _begun(parts: Iterable[pd.DataFrame], place: _Place, context: Context, label: str) -> Iterator[pd.DataFrame]:
     """The parts that are not done yet, each told to the journal as it is handed out."""
-    for number, part in islice(enumerate(parts), place.done, None):
+    for number, part in enumerate(parts, place.done):
         if context.journal is not None:
             context.journal.begin(label, number, place.turn)
         yield part

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from causalkit.components import Context
 from causalkit.reduction import NextRound, State, add_states, reduce_table
-from causalkit.types import Table
+from causalkit.store.journal import Journal
+from causalkit.types import ParquetTable, Table
 
 
 class TwoPassVariance:
@@ -66,3 +69,56 @@ class InOrder:
 def test_states_are_merged_in_the_order_of_parts() -> None:
     table = Table(pd.DataFrame({"x": np.arange(10.0)}))
     assert reduce_table(InOrder(), table, ["x"], context=Context(part_rows=3)) == list(range(10))
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopsAfter(TwoPassVariance):
+    """Reads so many parts, over all takings up, and then stops."""
+
+    def __init__(self, parts: int) -> None:
+        self.left = parts
+
+    def update(self, state: State, part: pd.DataFrame) -> State:
+        if not self.left:
+            raise Stopped
+        self.left -= 1
+        return super().update(state, part)
+
+
+@pytest.mark.parametrize("parts", range(1, 8))
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_reduction_that_was_stopped_goes_on_where_it_was(tmp_path: Path, parts: int, on_disk: bool) -> None:
+    x = np.random.default_rng(0).normal(size=10)
+    table: Table = Table(pd.DataFrame({"x": x}))
+    if on_disk:
+        table = ParquetTable.write(table, tmp_path / "rows")
+    told: list[tuple[object, object]] = []
+
+    def context() -> Context:
+        journal = Journal(tmp_path / "journal", lambda **facts: told.append((facts["round"], facts["part"])))
+        return Context(part_rows=3, journal=journal)
+
+    whole = reduce_table(TwoPassVariance(), table, ["x"], context=Context(part_rows=3))
+    with pytest.raises(Stopped):
+        reduce_table(StopsAfter(parts), table, ["x"], context=context())
+    assert reduce_table(StopsAfter(8 - parts), table, ["x"], context=context()) == whole
+    assert len(told) == 9
+    assert sorted(told)[parts : parts + 2] == [told[parts]] * 2
+    assert reduce_table(StopsAfter(0), table, ["x"], context=context()) == whole
+
+
+def test_what_another_reduction_or_part_size_left_is_not_taken_up(tmp_path: Path) -> None:
+    table = Table(pd.DataFrame({"x": np.arange(10.0), "y": np.arange(10.0) ** 2}))
+
+    def reduced(reduction: object, column: str, rows: int) -> object:
+        return reduce_table(reduction, table, [column], context=Context(part_rows=rows, journal=Journal(tmp_path)))
+
+    with pytest.raises(Stopped):
+        reduced(StopsAfter(2), "x", 3)
+    assert reduced(StopsAfter(8), "x", 4) == pytest.approx(8.25)
+    with pytest.raises(Stopped):
+        reduced(StopsAfter(2), "x", 3)
+    assert reduced(InOrder(), "x", 3) == list(range(10))

@@ -99,6 +99,9 @@ def test_parts_and_filters_are_those_of_a_table_in_memory(
                 assert len(ours) == len(theirs)
                 for a, b in zip(ours, theirs, strict=True):
                     same(a, b)
+                for skip in range(1, len(ours) + 2):
+                    rest = zip(disk.parts(names, size, skip), memory.parts(names, size, skip), strict=True)
+                    assert [(same(a, b), len(b))[1] for a, b in rest] == [len(part) for part in theirs[skip:]]
                 same(disk.frame(names), memory.frame(names))
             for name in frame.columns:
                 pd.testing.assert_index_equal(disk.distinct(name, size), memory.distinct(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,12 +142,20 @@ class ParquetTable(Table):
         found = pd.DataFrame({name: frames[name] for name in names}, index=self._held["index"])
         return found[names]
 
-    def parts(self, columns: Sequence[str] | None = None, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
-        """The rows in order, `rows` at a time, as a table in memory would part them."""
+    def parts(
+        self, columns: Sequence[str] | None = None, rows: int = 1_000_000, skip: int = 0
+    ) -> Iterator[pd.DataFrame]:
+        """The rows in order, `rows` at a time, as a table in memory would part them. See `Table.parts`."""
         names = list(self.columns) if columns is None else self._known(columns)
+        if self.filters:  # where a part begins is only known when those before it are filtered
+            return islice(self._parts(names, rows, 0), skip, None)
+        return self._parts(names, rows, skip * rows)
+
+    def _parts(self, names: Sequence[str], rows: int, first: int) -> Iterator[pd.DataFrame]:
+        """The rows of the files from the row `first` on, `rows` at a time."""
         held: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
-        waiting, given = 0, False
-        for piece, at in self._pieces(names):
+        waiting, given = 0, first > 0
+        for piece, at in self._pieces(names, first):
             while waiting + len(at) >= rows:
                 need = rows - waiting
                 yield self._decoded([*held, (piece.slice(0, need), at[:need])], names)
@@ -169,30 +178,38 @@ class ParquetTable(Table):
     def _rows(self) -> int:
         return sum(opened(path).metadata.num_rows for path in self.files)
 
-    def _pieces(self, names: Sequence[str]) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
+    def _pieces(self, names: Sequence[str], first: int = 0) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
         """Rows as Arrow has them, and where in the files they are, a row group or less at a time."""
         import pyarrow as pa
 
         by_name = {column.name: column for column in self.stored}
-        start = 0
-        for batch in self._batches(list(dict.fromkeys([*names, *(name for name, _ in self.filters)]))):
+        wanted = list(dict.fromkeys([*names, *(name for name, _ in self.filters)]))
+        for start, batch in self._batches(wanted, first):
             table = pa.Table.from_batches([batch])
             at = np.arange(start, start + len(table))
-            start += len(table)
             for name, values in self.filters:
                 mask = pd.Series(by_name[name].decode(table[name])).isin(list(values)).to_numpy()
                 table, at = table.filter(pa.array(mask)), at[mask]
             yield table.select(list(dict.fromkeys(names))), at
 
-    def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, names: Sequence[str], first: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Batches of rows from `first` on, each with the place of its first row; earlier row groups are not read."""
         import pyarrow as pa
 
         labels = [column.name for column in self.stored if column.how == "labels"]
+        start = 0
         for path in self.files:
             try:
                 file = opened(path, labels)
                 for group in range(file.num_row_groups):  # over all at once, Arrow would read ahead without bound
-                    yield from file.iter_batches(_GROUP, row_groups=[group], columns=list(names))
+                    rows = file.metadata.row_group(group).num_rows
+                    if start + rows <= first:
+                        start += rows
+                        continue
+                    for batch in file.iter_batches(_GROUP, row_groups=[group], columns=list(names)):
+                        before = min(max(first - start, 0), len(batch))
+                        yield start + before, batch.slice(before)
+                        start += len(batch)
             except (OSError, pa.ArrowException) as error:
                 raise unreadable(path, error) from error
 

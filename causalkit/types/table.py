@@ -46,10 +46,15 @@ class Table:
         """
         return self.data if columns is None else self.data[self._known(columns)]
 
-    def parts(self, columns: Sequence[str] | None = None, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
-        """The rows in order, at most `rows` at a time; one empty part where there are none."""
+    def parts(
+        self, columns: Sequence[str] | None = None, rows: int = 1_000_000, skip: int = 0
+    ) -> Iterator[pd.DataFrame]:
+        """The rows in order, at most `rows` at a time; one empty part where there are none.
+
+        `skip` leaves out the first parts, without reading them.
+        """
         data = self.frame(columns)
-        for start in range(0, max(len(data), 1), rows):
+        for start in range(skip * rows, max(len(data), 1), rows):
             yield data.iloc[start : start + rows]
 
     def head(self, rows: int = 0) -> pd.DataFrame:
