@@ -223,7 +223,13 @@ class Refuter(Protocol):
 
 @_kind("ranker")
 class Ranker(Protocol):
-    """Scores users × items; the frame takes the exact top-N."""
+    """Scores users × items; the frame takes the exact top-N.
+
+    What it may say beside, so that a million users take minutes: `needs_rows = False` (effects are enough to
+    fit it); `alike(users, *, context) -> int64 [n] | None` (users of one number have the same scores);
+    `vectors(users, items, *, context) -> (float32 [n, d], float32 [m, d]) | None` (whose inner products the
+    scores are; an item with NaN is not recommended).
+    """
 
     def fit(
         self,
