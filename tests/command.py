@@ -16,6 +16,7 @@ import pytest
 from causalkit.cli import main
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "causalkit"
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-c", "from causalkit.cli import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,8 @@ def environment(**more: str) -> dict[str, str]:
 
 def causalkit(*arguments: str | Path, cwd: Path | None = None, timeout: float = 120, **more: str) -> Ended:
     """Run the installed command and wait for it."""
-    command = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-c", "from causalkit.cli import main; main()"]
     done = subprocess.run(
-        [*command, *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -446,9 +446,13 @@ LONG = "plum " * 210_000
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_fault_39_hostile_text_runs_through_and_stays_inert(tmp_path, suffix):
-    done = texts(tmp_path, suffix, name=HOSTILE, text=HOSTILE)
+    name = HOSTILE
+    if suffix == ".csv" and pd.__version__ < "3":
+        refused(texts(tmp_path, suffix, name=name), "holds NUL characters")
+        name = name.replace("\0", "")
+    done = texts(tmp_path, suffix, name=name, text=name)
     assert done.code == 0, done.err
-    assert set(done.run.effects.item.index) == {HOSTILE, "i1", "i2"}  # an id is data: kept as it is
+    assert set(done.run.effects.item.index) == {name, "i1", "i2"}  # an id is data: kept as it is
     report = (done.run.path / "report.html").read_text(encoding="utf-8")
     for shown in (done.out, done.err, report):
         assert not set(shown) & set("\0\x01\x1b\x07\u202e\u2028")

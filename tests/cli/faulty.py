@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.command import SCRIPT, Ended, environment
+from tests.command import COMMAND, Ended, environment
 
 __all__ = ["CONFIG", "Folder", "Started"]
 
@@ -56,7 +56,7 @@ class Folder:
     def start(self, *arguments: str, prepare: Callable[[], None] | None = None, **more: str) -> Started:
         """`causalkit …` under way, in a process group of its own; `prepare` runs in it first."""
         process = subprocess.Popen(
-            [str(SCRIPT), *arguments],
+            [*COMMAND, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,

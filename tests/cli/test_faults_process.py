@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.faulty import SMALL_PARTS, Folder, artifacts, assert_same, goes_on, locked
-from tests.command import SCRIPT, environment
+from tests.command import COMMAND, environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faults are injected by what Linux has")
 
@@ -84,7 +85,7 @@ def test_fault_2_a_request_to_end_while_it_starts_leaves_nothing(folder):
 SPACE = """
 set -e
 mkdir runs; mount -t tmpfs -o size={size} none runs
-run() {{ set +e; "{script}" "$@" >out 2>>err; echo $? >>codes; set -e; }}
+run() {{ set +e; {script} "$@" >out 2>>err; echo $? >>codes; set -e; }}
 run run small.yaml {parts}
 mount -o remount,size=100m runs
 run run --resume {parts}
@@ -101,7 +102,7 @@ def in_namespace(folder, script):
 
 
 def test_fault_3_a_full_disk_is_said_and_the_run_goes_on_when_there_is_space(folder, clean):
-    in_namespace(folder, SPACE.format(size="600k", script=SCRIPT, parts=" ".join(SMALL_PARTS)))
+    in_namespace(folder, SPACE.format(size="600k", script=shlex.join(COMMAND), parts=" ".join(SMALL_PARTS)))
     codes, err = (folder.path / "codes").read_text().split(), (folder.path / "err").read_text()
     assert codes == ["1", "0"], err
     assert "No space left on device" in err

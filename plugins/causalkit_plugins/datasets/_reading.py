@@ -124,6 +124,7 @@ def _csv_header(place: Path) -> list[str]:
 def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context: Context) -> Iterator[pd.DataFrame]:
     missing: dict[Any, list[str]] = {name: [""] if name in ids else _NO_VALUE for name in columns}
     for file in _csv_files(place):
+        _refuse_nul(file)
         parts = pd.read_csv(
             file,
             sep=_separator(file),
@@ -136,6 +137,21 @@ def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context:
             low_memory=False,
         )
         yield from (part[list(columns)] for part in parts)  # in the order asked, whatever the file's
+
+
+def _refuse_nul(file: Path) -> None:
+    """Before pandas 3 a text ends at its first NUL, so that two ids could become one, and nothing says so."""
+    import gzip
+
+    if int(pd.__version__.partition(".")[0]) >= 3:
+        return
+    with gzip.open(file) if file.name.endswith(".gz") else file.open("rb") as opened:
+        while block := opened.read(1 << 22):
+            if b"\0" in block:
+                raise DataError(
+                    f"{file} holds NUL characters, which pandas {pd.__version__} cuts texts at",
+                    "Remove them, write Parquet, or install pandas 3.",
+                )
 
 
 def _encoded(part: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
