@@ -16,7 +16,7 @@ from causalkit.reduction import NextRound, State
 from causalkit.types import Dataset, Estimand
 
 from ._effects import codes_of, sound_rows
-from ._gram import Moments, Partial
+from ._gram import TOLERANCE, Moments, Partial
 from ._terms import Term
 from ._unit_groups import UnitHash, group_count, groups_of, seen, seen_by_both
 
@@ -33,7 +33,8 @@ class Sums:
     ----------
     left, residual : of t̃ and of r.
     mass : of t̃²; of t̃⁴ where rows are independent.
-    score : of t̃ r; of its square, r over 1 - leverage (HC3), where rows are independent.
+    score : of t̃ r; of its square, r over 1 - leverage (HC3), where rows are independent: NaN where a row
+        has leverage 1, so that nothing else says what r there could have been.
     """
 
     left: Floats
@@ -132,7 +133,8 @@ class LeastSquares:
             left, residual = _residuals(fit, rows.item, t, adjustment, y)
             if self.units is None:
                 leverage = _leverage(fit, rows.item, left, adjustment) + 1 / state.arrays["n"][rows.item]
-                residual = np.divide(residual, 1 - leverage, out=np.zeros_like(left), where=leverage < 1 - 1e-9)
+                alone = np.where(left**2 > TOLERANCE * fit.left[rows.item], np.nan, 0.0)
+                residual = np.divide(residual, 1 - leverage, out=alone, where=leverage < 1 - 1e-9)
             mass, score = left**2, left * residual
             if self.units is None:
                 mass, score = mass**2, score**2

@@ -23,6 +23,9 @@ from ._unit_groups import UnitHash
 
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.object_]
+ELSEWHERE = 0.05
+"""Share of the variance that adjustment leaves of exposure which must stand without any one group: below it the
+jackknife, which holds adjustment, leaves out what adjustment itself would owe to that group."""
 
 
 @component
@@ -39,12 +42,15 @@ class Regression:
 
     Errors are clustered by the schema's assignment unit, with t(G - 1) intervals: the jackknife that
     leaves out one unit at a time, adjustment held (CV3: MacKinnon, Nielsen & Webb 2023, J. Appl. Econom.
-    38), or CR1 (Liang & Zeger 1986), which is too small where few units are exposed. Where units are more
-    than `groups`, a hash of their ids deals them to that many groups, which are independent where units
-    are, and those are the G clusters; `treated`, `control` and `ess` count groups then, and so never more
-    than `groups`. Where the log declares no unit, rows are independent and errors are HC3 (MacKinnon &
-    White 1985), a weight being that many rows. `treated` and `control` count units with any exposed, and
-    with any unexposed, row.
+    38), or CR1 (Liang & Zeger 1986), which is too small where few units are exposed. G - 1 overstates what
+    few units tell: of simulated items with 12 of 52 weeks exposed, the jackknife's intervals held 95 % of
+    the effects, with 4 of 52 they held 91 %. An effect that hangs on one unit or row alone is not read.
+
+    Where units are more than `groups`, a hash of their ids deals them to that many groups, which are
+    independent where units are, and those are the G clusters; `treated`, `control` and `ess` count groups
+    then, and so never more than `groups`. Where the log declares no unit, rows are independent and errors
+    are HC3 (MacKinnon & White 1985), a weight being that many rows. `treated` and `control` count units
+    with any exposed, and with any unexposed, row.
 
     One number per item: where the effect differs between its rows, their average weighted by how much
     adjustment leaves open whether they were exposed (Angrist 1998, Econometrica 66), for `ate` and `att`
@@ -145,7 +151,7 @@ def _influence(found: Found, fit: Partial, sums: Sums, df: Floats, how: str) -> 
         others = n - found.exposed - found.unexposed
         determinant = others * (left - sums.mass) - sums.left**2
         moved = (others * sums.score + sums.left * sums.residual) / determinant
-        return np.where(determinant > TOLERANCE * n * left, moved, np.nan) * np.sqrt(df / (df + 1))[:, None]
+        return np.where(determinant > ELSEWHERE * n * left, moved, np.nan) * np.sqrt(df / (df + 1))[:, None]
 
 
 def _bare(found: Found) -> Partial:

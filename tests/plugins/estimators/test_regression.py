@@ -120,6 +120,16 @@ def test_an_effect_that_rests_on_one_unit_has_no_error() -> None:
     assert table["raw"].isna().all()
 
 
+@pytest.mark.parametrize("clustered", [True, False])
+def test_an_effect_that_rests_on_one_row_once_adjusted_has_no_error(clustered: bool) -> None:
+    dataset = log(items=1, rows=200, units=200, clustered=clustered)
+    row = np.arange(200)
+    alone = {f"row{k}": (row == k).astype(float) for k in range(4)}  # of five exposed rows, one is not explained away
+    crowded = changed(dataset, shown=(row < 5).astype(np.int8), week=row, **alone)
+    table = fitted(crowded, replace(ESTIMAND, adjustment=tuple(alone)), groups=256).item
+    assert table["reason"].tolist() == [f"the effect rests on one {'week' if clustered else 'row'}"]
+
+
 def test_nothing_to_adjust_for_is_the_difference_in_means() -> None:
     dataset = log()
     ours, theirs = fitted(dataset, replace(ESTIMAND, adjustment=())), DifferenceInMeans().fit(dataset, ESTIMAND)
