@@ -166,7 +166,7 @@ def test_vectors_are_found_by_text(tmp_path: Path) -> None:
 
 def test_frames_are_the_same_bytes_when_saved_again(tmp_path: Path) -> None:
     from causalkit.store import serial
-    from causalkit.store.folder import write_atomically
+    from causalkit.store.atomic import write_atomically
     from causalkit.types import SegmentMap
 
     users = pd.Index([3, "segment:a", 1], dtype=object)

@@ -18,7 +18,7 @@ import pytest
 
 from causalkit.errors import StoreError
 from causalkit.store import RunFolder, find_run
-from causalkit.store.folder import write_atomically
+from causalkit.store.atomic import write_atomically
 from causalkit.types import (
     CausalGraph,
     Edge,

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from causalkit.errors import CausalkitError, ConfigError, InvalidParameter
-from causalkit.store.folder import refused_by_system
+from causalkit.store.atomic import refused_by_system
 
 __all__ = ["report_failure"]
 

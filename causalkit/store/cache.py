@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.errors import StoreError
-from causalkit.store.folder import flush_file, flush_folder, write_atomically
+from causalkit.store.atomic import flush_file, flush_folder, write_atomically
 
 __all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causalkit.store.folder import write_atomically
+from causalkit.store.atomic import write_atomically
 
 __all__ = ["Journal", "Slot", "read_arrays", "write_arrays"]
 
