@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from _runs import differing, files
 from _table import Row, at_most, holds, run_once
 
 from causalkit.runner import STEPS, Run, open_run
@@ -58,7 +57,7 @@ def repeats(command: list[str], first: Run, quick: bool) -> Iterator[Row]:
     yield _only(open_run("latest", runs), "editing the source of an estimator does again", after_estimate)
     with tempfile.TemporaryDirectory() as place:
         run_once([*command, "--executor", "process", "--workers", "2", "--runs-dir", place])
-        differ = sorted(_differing(first, open_run("latest", place)))
+        differ = differing(files(first.path), files(open_run("latest", place).path))
     yield holds(
         "files that differ between serial and process executors", ", ".join(differ) or "none", "none", not differ
     )
@@ -99,19 +98,3 @@ def _run_edited(command: list[str], place: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(place)},
         stdout=subprocess.DEVNULL,
     )
-
-
-def _differing(a: Run, b: Run) -> set[str]:
-    """Names of files that are not the same in both runs, times aside."""
-    ours, theirs = _files(a), _files(b)
-    return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
-
-
-def _files(run: Run) -> Mapping[str, Any]:
-    found = {str(p.relative_to(run.path)): p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
-    for name in ("events.jsonl", ".lock"):
-        found.pop(name, None)
-    manifest = json.loads(found["manifest.json"])
-    for step in manifest["steps"]:
-        step.pop("seconds")
-    return {**found, "manifest.json": json.dumps(manifest).encode()}

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _table import Row, at_most, between
+from _table import Row, at_most, between, own_peak_gigabytes
 
 ITEMS, USERS, SEED = 10_000, 1_000_000, 7
 PART, FILE = 1_000_000, 10_000_000
@@ -101,7 +101,7 @@ def fit(folder: Path, times: int, items: int) -> dict[str, float]:
         "rows": count,
         "seconds": seconds,
         "busy": busy,
-        "gigabytes": _peak_gigabytes(),
+        "gigabytes": own_peak_gigabytes(),
         "read": int(np.isfinite(error).sum()),
         "error": float(np.sqrt(np.nanmean(error**2))),
         "said": float(np.sqrt(np.nanmean(found["stderr"] ** 2))),
@@ -109,17 +109,6 @@ def fit(folder: Path, times: int, items: int) -> dict[str, float]:
         "pooled": float(effects.pooled.effect - truth.mean()),
         "naive": float(effects.ladder["effect"].iloc[0] - truth.mean()),
     }
-
-
-def _peak_gigabytes() -> float:
-    """The largest resident memory of this process; Linux's own count, which begins anew with the program."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024 / 1e9
-    except (OSError, StopIteration):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def rows(quick: bool) -> list[Row]:
@@ -180,7 +169,7 @@ def _main(what: str, folder: str, number: str, items: str) -> None:
     began = time.perf_counter()
     if what == "write":
         write(Path(folder), int(number), int(items))
-        answer = {"seconds": time.perf_counter() - began, "gigabytes": _peak_gigabytes()}
+        answer = {"seconds": time.perf_counter() - began, "gigabytes": own_peak_gigabytes()}
     else:
         answer = fit(Path(folder), int(number), int(items))
     print(json.dumps(answer))

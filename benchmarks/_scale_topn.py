@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _table import Row, at_least, at_most, holds
+from _table import Row, at_least, at_most, holds, own_peak_gigabytes
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = {"faiss": "faiss-cpu", "implicit": "implicit"}
@@ -181,7 +180,7 @@ def products(n: int, m: int) -> dict[str, float]:
     best, _ = top_inner_products(users, items, TOP, threads=THREADS)
     seconds = time.perf_counter() - began
     assert best.shape == (n, TOP) and (best >= 0).all()
-    return {"seconds": round(seconds, 1), "gigabytes": _peak()}
+    return {"seconds": round(seconds, 1), "gigabytes": round(own_peak_gigabytes(), 3)}
 
 
 def lists(n: int, m: int, kind: str) -> dict[str, float]:
@@ -197,7 +196,7 @@ def lists(n: int, m: int, kind: str) -> dict[str, float]:
     began = time.perf_counter()
     made = sum(len(table) for table in ranking_blocks(ranker, "uplift", effects, users, items, TOP, Context()))
     assert made == n * TOP
-    return {"seconds": round(time.perf_counter() - began, 1), "gigabytes": _peak()}
+    return {"seconds": round(time.perf_counter() - began, 1), "gigabytes": round(own_peak_gigabytes(), 3)}
 
 
 def _effects(users: list[str], items: list[str], kind: str) -> Any:
@@ -216,11 +215,6 @@ def _effects(users: list[str], items: list[str], kind: str) -> Any:
     table = pd.DataFrame({"item": np.repeat(items, 4), "segment": names * m, "stderr": 0.01})
     table["effect"] = rng.normal(0, 0.02, 4 * m)
     return Effects(item, segment=table, segments=SegmentMap(pd.Series(rng.choice(names, len(users)), users)))
-
-
-def _peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB elsewhere
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 3)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Row", "at_least", "at_most", "between", "holds", "main", "median_seconds", "peak_gigabytes", "run_once"]
+__all__ = [
+    "Row",
+    "at_least",
+    "at_most",
+    "between",
+    "holds",
+    "main",
+    "median_seconds",
+    "own_peak_gigabytes",
+    "peak_gigabytes",
+    "run_once",
+]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -136,8 +147,21 @@ def median_seconds(*commands: Sequence[str], runs: int = 11, env: Mapping[str, s
 
 def peak_gigabytes() -> float:
     """The largest resident memory that any one finished child process of this one has had."""
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, in KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e9
+    return _maxrss(resource.RUSAGE_CHILDREN)
+
+
+def own_peak_gigabytes() -> float:
+    """The largest resident memory of this process; on Linux by a count that begins anew with each program."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024 / 1e9
+    except (OSError, StopIteration):
+        return _maxrss(resource.RUSAGE_SELF)
+
+
+def _maxrss(whose: int) -> float:
+    unit = 1 if sys.platform == "darwin" else 1024  # in bytes on macOS, in KiB elsewhere
+    return resource.getrusage(whose).ru_maxrss * unit / 1e9
 
 
 def _options(name: str, argv: Sequence[str] | None) -> argparse.Namespace:

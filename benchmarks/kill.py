@@ -20,7 +20,6 @@ import os
 import random
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections import Counter
@@ -30,9 +29,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from _runs import command, differing, files
 from _table import Row, at_most, holds, main
 
-COMMAND = str(Path(sysconfig.get_path("scripts")) / "causalkit")
 STEPS = ("load", "encode", "discover", "identify", "estimate", "refute", "rank", "evaluate", "refit", "explain")
 EACH = 10
 """Kills of one run before it is left to end."""
@@ -70,7 +69,7 @@ def measure(quick: bool) -> Iterator[Row]:
         (folder / "killed.yaml").write_text(CONFIG.replace("MODEL", str(folder / "model")), encoding="utf-8")
         began = time.perf_counter()
         _until_its_end(folder, folder / "clean", seed=0)
-        clean = _files(_run_folder(folder / "clean"))
+        clean = files(_run_folder(folder / "clean"))
         yield Row("the undisturbed run: files, and seconds", f"{len(clean)}, {time.perf_counter() - began:.1f}")
         kinds = Counter(e["loop"].split(" ", 1)[-1] for e in _events(folder / "clean") if e["kind"] == "part")
         yield Row("its parts beside whole steps", ", ".join(f"{n} × {kind}" for kind, n in sorted(kinds.items())))
@@ -98,10 +97,8 @@ def _live(folder: Path, number: int, kills: int, clean: dict[str, bytes]) -> Lif
         if not _killed(folder, life, step, draw):
             life.wrong.append(f"{life.folder.name}: ended before it could be killed in {step}")
     _until_its_end(folder, life.folder, seed=draw.randrange(1 << 31))
-    found = _files(_run_folder(life.folder))
-    for name in sorted(clean.keys() | found.keys()):
-        if clean.get(name) != found.get(name):
-            life.wrong.append(f"{life.folder.name}: {name} differs")
+    differ = differing(clean, files(_run_folder(life.folder)))
+    life.wrong += [f"{life.folder.name}: {name} differs" for name in differ]
     life.most_redone = _most_redone(_events(life.folder))
     return life
 
@@ -136,9 +133,9 @@ def _killed(folder: Path, life: Life, step: str, draw: random.Random) -> bool:
 def _start(folder: Path, runs: Path, seed: int) -> subprocess.Popen[bytes]:
     there = runs.is_dir() and any(not p.name.startswith(".") for p in runs.iterdir())
     what = ["--resume"] if there else [str(folder / "killed.yaml")]
-    command = [COMMAND, "run", *what, "--quiet", "--part-rows", str(PART_ROWS), "--runs-dir", str(runs)]
+    told = [command(), "run", *what, "--quiet", "--part-rows", str(PART_ROWS), "--runs-dir", str(runs)]
     environment = {**os.environ, "PYTHONHASHSEED": str(seed), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(told, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def _until_its_end(folder: Path, runs: Path, seed: int) -> None:
@@ -164,17 +161,6 @@ def _events(runs: Path) -> list[dict[str, Any]]:
             except ValueError:
                 continue
     return found
-
-
-def _files(run: Path) -> dict[str, bytes]:
-    """Every file of a run by name, without the times."""
-    found = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
-    for name in ("events.jsonl", ".lock"):
-        found.pop(name, None)
-    manifest = json.loads(found["manifest.json"])
-    for step in manifest["steps"]:
-        step.pop("seconds")
-    return found | {"manifest.json": json.dumps(manifest).encode()}
 
 
 def _most_redone(events: list[dict[str, Any]]) -> int:

@@ -13,15 +13,14 @@ leaves text out, so that it ends within 50 s, and judges neither time nor memory
 from __future__ import annotations
 
 import statistics
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _repeats import repeats
+from _runs import command
 from _table import Row, at_most, between, holds, main, peak_gigabytes, run_once
 from causalkit_plugins.discoverers.pc import PC
 
@@ -39,9 +38,8 @@ DRAWS = 40
 
 
 def measure(quick: bool) -> Iterator[Row]:
-    command = [str(Path(sysconfig.get_path("scripts")) / "causalkit"), "run", "quickstart", "--quiet"]
     with tempfile.TemporaryDirectory() as folder:
-        whole = [*command, *(["-o", "encode=none"] if quick else []), "--runs-dir"]
+        whole = [command(), "run", "quickstart", "--quiet", *(["-o", "encode=none"] if quick else []), "--runs-dir"]
         each = [f"{folder}/{turn}" for turn in range(1 if quick else 3)]
         seconds = statistics.median(run_once([*whole, place]) for place in each)
         peak = peak_gigabytes()

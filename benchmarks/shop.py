@@ -11,15 +11,13 @@ paired by shop; their 95 % interval is Student's over shops.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
+from _runs import command
 from _table import Row, at_most, holds, main, run_once
 
 import causalkit as ck
@@ -60,9 +58,7 @@ def _difference(differences: np.ndarray, peer: str, *, judged: bool) -> Row:
 
 def _cold(folder: str) -> float:
     """Seconds of the whole command in a process of its own."""
-    here = Path(sysconfig.get_path("scripts")) / "causalkit"
-    script = str(here) if here.exists() else shutil.which("causalkit") or "causalkit"
-    return run_once([script, "run", "shop", "--quiet", "--fresh", "--runs-dir", folder])
+    return run_once([command(), "run", "shop", "--quiet", "--fresh", "--runs-dir", folder])
 
 
 if __name__ == "__main__":

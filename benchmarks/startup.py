@@ -8,11 +8,10 @@ this interpreter (`python -c`), the command also as its installed script.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import sysconfig
 
+from _runs import command
 from _table import Row, at_most, holds, main, median_seconds
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "dowhy", "causallearn", "sklearn")
@@ -45,7 +44,7 @@ def measure(quick: bool) -> list[Row]:
     runs = 11 if quick else 31
     python = [sys.executable, "-c"]
     bare, ours, script, listing = median_seconds(
-        [*python, BARE], [*python, OURS], [_script(), "--help"], [_script(), "plugins", "list"], runs=runs
+        [*python, BARE], [*python, OURS], [command(), "--help"], [command(), "plugins", "list"], runs=runs
     )
     ratio = ours / bare
     loaded = _imported_by_listing()
@@ -62,14 +61,6 @@ def measure(quick: bool) -> list[Row]:
 def _imported_by_listing() -> set[str]:
     done = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True)
     return set(done.stderr.splitlines()[-1].split())
-
-
-def _script() -> str:
-    """The installed command of this interpreter's environment."""
-    found = shutil.which("causalkit", path=sysconfig.get_path("scripts")) or shutil.which("causalkit")
-    if found is None:
-        raise SystemExit("causalkit is not installed in this environment: pip install -e .")
-    return found
 
 
 if __name__ == "__main__":
