@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from causalkit.errors import StoreError, UsageError
-from causalkit.exporting import check_destination, replacing, write_table
+from causalkit.exporting import check_destination, write_table
 from causalkit.sheets import graph_document, sheets, vectors
+from causalkit.store.atomic import replacing
 
 if TYPE_CHECKING:
     from causalkit.run_handle import Run
@@ -64,7 +65,7 @@ def bundle(run: Run, path: Path, sort: Format = "parquet") -> Bundle:
             folder.mkdir()
             made = _filled(run, folder, path, sort)
             if is_zip:
-                with replacing(path) as temporary:
+                with replacing(path.resolve()) as temporary:
                     _zip(folder, temporary)
             else:
                 folder.replace(path)

@@ -9,21 +9,20 @@ it with `unguarded` where the exact text matters.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from causalkit.errors import StoreError, UsageError
+from causalkit.store.atomic import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ENDINGS", "check_destination", "guarded", "replacing", "unguarded", "write_table"]
+__all__ = ["ENDINGS", "check_destination", "guarded", "unguarded", "write_table"]
 
 ENDINGS = (".parquet", ".csv", ".json", ".jsonl")
 """What a table can be written to."""
@@ -70,7 +69,7 @@ def write_table(blocks: Iterable[pd.DataFrame], path: Path, columns: Sequence[st
     """
     check_destination(path, ENDINGS)
     writer = {".parquet": _parquet, ".csv": _csv, ".json": _json, ".jsonl": _json_lines}[path.suffix.lower()]
-    with replacing(path) as temporary:
+    with replacing(path.resolve()) as temporary:
         return writer(_gathered(blocks, columns), temporary)
 
 
@@ -91,30 +90,6 @@ def check_destination(path: Path, endings: Sequence[str] = ()) -> None:
         raise StoreError(f"{path} is no regular file", "Name a file.")
     if not path.absolute().parent.is_dir():
         raise StoreError(f"there is no folder {path.absolute().parent}", "Make it first, or name another file.")
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; what is there when the block ends is flushed and renamed to it.
-
-    Raises
-    ------
-    StoreError : the folder is read-only or the disk is full; nothing half-written stays.
-    """
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}", "Free space there, or choose another place."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _gathered(blocks: Iterable[pd.DataFrame], columns: Sequence[str]) -> Iterator[pd.DataFrame]:
@@ -178,27 +153,23 @@ def _texts(values: pd.Series[Any], change: Callable[[str], str]) -> Any:
 
 
 def _parquet(blocks: Iterable[pd.DataFrame], path: Path) -> int:
-    import pyarrow.parquet as pq
+    from pyarrow.parquet import ParquetWriter
 
-    rows, writer = 0, None
-    try:
-        for table in _arrow_tables(blocks):
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-            rows += table.num_rows
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
+    return _write_tables(_arrow_tables(blocks), partial(ParquetWriter, path))
 
 
 def _csv(blocks: Iterable[pd.DataFrame], path: Path) -> int:
-    import pyarrow.csv
+    from pyarrow.csv import CSVWriter
 
+    return _write_tables(_arrow_tables(blocks, guarded), partial(CSVWriter, path))
+
+
+def _write_tables(tables: Iterable[Any], opened: Callable[[Any], Any]) -> int:
+    """Each table through the writer that `opened` gives for the schema of the first."""
     rows, writer = 0, None
     try:
-        for table in _arrow_tables(blocks, guarded):
-            writer = writer or pyarrow.csv.CSVWriter(path, table.schema)
+        for table in tables:
+            writer = writer or opened(table.schema)
             writer.write_table(table)
             rows += table.num_rows
     finally:

@@ -29,7 +29,10 @@ def graph() -> None:
 @runs_dir_option
 @common_options
 def show(run: str, runs_dir: str, out: Output) -> None:
-    """Show the edges of RUN's causal graph, the surest first."""
+    """Show the edges of RUN's causal graph.
+
+    RUN is a path, the start of a run's name, or `latest` (the default). The surest edges come first.
+    """
     from causalkit.runner import open_run
 
     opened = open_run(run, runs_dir)
@@ -54,22 +57,27 @@ def show(run: str, runs_dir: str, out: Output) -> None:
 
 @graph.command()
 @click.argument("run", default="latest")
-@click.option("--format", "sort", type=click.Choice(FORMATS), help="Without: as FILE ends, else gml.")
+@click.option("--format", "sort", type=click.Choice(FORMATS), help="Without: as the file ends; on stdout gml.")
 @click.option("--out", "file", type=click.Path(path_type=Path), help="Where to; without, to stdout.")
 @runs_dir_option
 @common_options
 def export(run: str, sort: str | None, file: Path | None, runs_dir: str, out: Output) -> None:
-    """Write RUN's causal graph as GML, Graphviz DOT or JSON (which also holds evidence, tiers and descriptions)."""
-    from causalkit.exporting import check_destination, replacing
-    from causalkit.runner import open_run
+    """Write RUN's causal graph for other tools.
 
+    RUN is a path, the start of a run's name, or `latest` (the default). JSON also holds evidence, tiers and
+    descriptions.
+    """
+    from causalkit.exporting import check_destination
+    from causalkit.runner import open_run
+    from causalkit.store.atomic import replacing
+
+    if file is not None:
+        check_destination(file, [f".{name}" for name in FORMATS] if sort is None else ())
     opened = open_run(run, runs_dir)
-    ending = file.suffix[1:].lower() if file else ""
-    chosen = sort or (ending if ending in FORMATS else "gml")
+    chosen = sort or (file.suffix[1:].lower() if file else "gml")
     text = _text(opened, chosen)
     if file is not None:
-        check_destination(file)
-        with replacing(file) as temporary:
+        with replacing(file.resolve()) as temporary:
             temporary.write_text(text, encoding="utf-8")
         out.say(f"{len(_graph_of(opened).edges)} edges in {file}")
     shown = None if file else text

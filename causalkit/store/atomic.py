@@ -7,12 +7,12 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from causalkit.errors import StoreError
 
-__all__ = ["flush_file", "flush_folder", "refused_by_system", "write_atomically"]
+__all__ = ["flush_file", "flush_folder", "refused_by_system", "replacing", "write_atomically"]
 
 _REFUSALS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
@@ -22,17 +22,29 @@ _NO_FOLDER_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errn
 
 
 def write_atomically(path: Path, writer: Callable[[Path], None], *, flush: bool = True) -> None:
-    """Call `writer` on a temporary name beside `path`, flush, and rename it into place.
+    """Call `writer` on a temporary name beside `path`, flush, and rename it into place: `replacing` for a run."""
+    with replacing(
+        path, "Free space or make the folder writable, or choose another with --runs-dir.", flush=flush
+    ) as temporary:
+        writer(temporary)
 
-    Without `flush` the new content may be lost with the machine's power, though not with the process.
+
+@contextlib.contextmanager
+def replacing(
+    path: Path, todo: str = "Free space there, or choose another place.", *, flush: bool = True
+) -> Iterator[Path]:
+    """A temporary name beside `path`; what is there when the block ends is flushed and renamed to it.
+
+    A link at `path` is replaced, and not followed. Without `flush` the new content may be lost with the
+    machine's power, though not with the process.
 
     Raises
     ------
     StoreError : the folder is read-only or the disk is full; nothing half-written stays.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
-        writer(temporary)
+        yield temporary
         if flush:
             flush_file(temporary)
         temporary.replace(path)
@@ -44,10 +56,7 @@ def write_atomically(path: Path, writer: Callable[[Path], None], *, flush: bool 
         reason = _reason(error)
         if not reason:
             raise
-        raise StoreError(
-            f"{path} cannot be written: {reason}",
-            "Free space or make the folder writable, or choose another with --runs-dir.",
-        ) from error
+        raise StoreError(f"{path} cannot be written: {reason}", todo) from error
 
 
 def refused_by_system(error: BaseException) -> StoreError | None:
