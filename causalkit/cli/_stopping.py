@@ -13,7 +13,10 @@ __all__ = ["terminated_as_interrupted"]
 
 @contextlib.contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """A request to end (SIGTERM) is the same as Ctrl-C meanwhile: what is under way is cleaned up, exit code 130."""
+    """A request to end, or a terminal that is closed, is the same as Ctrl-C meanwhile: exit code 130.
+
+    Under `nohup` the closed terminal stays ignored.
+    """
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
@@ -21,8 +24,13 @@ def terminated_as_interrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    named = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in named}
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, before[number])
