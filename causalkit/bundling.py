@@ -27,6 +27,7 @@ __all__ = ["Bundle", "bundle"]
 Format = Literal["parquet", "csv", "json"]
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of every file in a zip: the earliest that a zip can say."""
+_OTHER_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _KEPT = {
     "config.yaml": "the config, defaults filled in: `causalkit run config.yaml` repeats the run",
     "manifest.json": "status, versions, seed, fingerprint of the data, seconds of each step",
@@ -51,10 +52,12 @@ def bundle(run: Run, path: Path, sort: Format = "parquet") -> Bundle:
 
     Raises
     ------
-    UsageError : a folder that is there and not empty.
+    UsageError : a folder that is there and not empty, or an archive other than a zip.
     StoreError : `path` cannot be written; nothing half-written stays.
     """
     is_zip = path.suffix.lower() == ".zip"
+    if path.suffix.lower() in _OTHER_ARCHIVES:
+        raise UsageError(f"{path} ends in {path.suffix!r}", "Name a folder, or a file that ends in .zip.")
     if is_zip:
         check_destination(path)
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):

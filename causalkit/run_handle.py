@@ -219,8 +219,14 @@ class Run:
 
     def _need(self, found: Any, what: str, step: str) -> Any:
         if found is None:
-            raise UsageError(f"run {self.id} ({self.status}) has no {what}", f"Run it up to step {step!r} at least.")
+            raise self.lacks(what, step)
         return found
+
+    def lacks(self, what: str, step: str) -> UsageError:
+        """The error to raise where the run has no `what`, which `step` makes."""
+        skipped = any(s["step"] == step and s["status"] == "skipped" for s in self.folder.manifest["steps"])
+        todo = "Its config leaves that out." if skipped else f"`causalkit run --resume {self.path}` goes on to the end."
+        return UsageError(f"run {self.id} ({self.status}) has no {what}", todo)
 
     @property
     def report_path(self) -> Path:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from causalkit.components import Context, Ranker
-from causalkit.errors import UsageError
 from causalkit.new_log import NewLog, read_new_log
 from causalkit.ranking import EVERYBODY, make_ranking, ranking_blocks
 from causalkit.run_handle import Run
@@ -108,7 +107,7 @@ def all_lists(run: Run, k: int | None = None, context: Context | None = None) ->
     UsageError, DataError : as `fitted_ranker`.
     """
     if run.ranking is None:
-        raise UsageError(f"run {run.id} ({run.status}) has no ranking", "Run it up to step 'rank' at least.")
+        raise run.lacks("ranking", "rank")
     context, top = _context(run, context), k or run.config.top
     ranker, name = fitted_ranker(run, context), run.config.rank.use
     nobody = replace(
@@ -169,7 +168,7 @@ def lists_for(
     from causalkit.cold_items import with_cold_items
 
     if run.ranking is None:
-        raise UsageError(f"run {run.id} ({run.status}) has no ranking", "Run it up to step 'rank' at least.")
+        raise run.lacks("ranking", "rank")
     context = _context(run, context)
     new = read_new_log(run.dataset, users_of(run), log, items, users)
     effects, embeddings, notes = run.effects, run.embeddings, list(_notes(run, new))

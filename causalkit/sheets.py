@@ -173,14 +173,13 @@ def _vectors(side: str, ids: Any, values: Any) -> pd.DataFrame:
 
 def graph_of(run: Run) -> CausalGraph:
     """The run's causal graph. Raises `UsageError` where it has none."""
-    if run.graph is None:
-        left_out = run.config.discover is None
+    if run.graph is None and run.config.discover is None:
         raise UsageError(
-            f"run {run.id} has no causal graph" + (": its config leaves `discover` out" if left_out else ""),
-            "Run with a discoverer, such as `-o discover=pc`."
-            if left_out
-            else "Run it up to step 'discover' at least.",
+            f"run {run.id} has no causal graph: its config leaves `discover` out",
+            "Run with a discoverer, such as `-o discover=pc`.",
         )
+    if run.graph is None:
+        raise run.lacks("causal graph", "discover")
     return run.graph
 
 

@@ -18,6 +18,8 @@ __all__ = ["document", "render"]
 
 WIDEST = 44
 """Characters of a value that the terminal shows."""
+_ROOMY = 100
+"""Columns of a terminal from which on a reading and its interval are not folded."""
 
 
 def document(compared: Comparison) -> dict[str, Any]:
@@ -68,10 +70,12 @@ def _differences(console: Console, title: str, found: Sequence[Difference]) -> N
     _table(console, (title, "A", "B"), [(d.what, _said(d.a), _said(d.b)) for d in found])
 
 
-def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]], *, readings: bool = False) -> None:
     from rich.table import Table
 
-    table = Table(*head, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in head:  # a reading stays on one line where there is room: names give way
+        table.add_column(name, no_wrap=readings and name in ("A", "B") and console.width >= _ROOMY)
     for row in rows:
         table.add_row(*(clean(cell) for cell in row))
     console.print(table)
@@ -92,7 +96,7 @@ def _metrics(console: Console, pairs: Sequence[MetricPair]) -> None:
             rows.append((name, one.of, _reading(one.a), _reading(one.b), change))
     if rows:
         console.print()
-        _table(console, ("value (95 % interval)", "of", "A", "B", "B − A"), rows)
+        _table(console, ("value (95 % interval)", "of", "A", "B", "B − A"), rows, readings=True)
 
 
 def _reading(reading: Reading | None) -> str:

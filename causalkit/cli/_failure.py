@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from causalkit.errors import CausalkitError, ConfigError, InvalidParameter
+from causalkit.errors import CausalkitError, ConfigError, Interrupted, InvalidParameter
 from causalkit.store.atomic import refused_by_system
 
 __all__ = ["report_failure"]
@@ -77,8 +77,9 @@ def _document(error: BaseException, code: int, message: str, todo: str) -> dict[
 
 def _tell(error: BaseException, message: str, todo: str) -> None:
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    stopped = isinstance(error, KeyboardInterrupt | click.Abort)
-    head = "Stopped" if stopped else message if isinstance(error, ConfigError) else f"Error: {message}"
+    head = message if isinstance(error, ConfigError) else f"Error: {message}"
+    if isinstance(error, KeyboardInterrupt | click.Abort | Interrupted):  # what was asked for is no error
+        head = f"Run {message}" if isinstance(error, Interrupted) else "Stopped"
     first, _, rest = head.partition("\n")
     click.echo(click.style(first, fg="red", bold=True) if colour else first, err=True)
     for line in (rest, todo):

@@ -151,6 +151,8 @@ def _with_interval(m: Measurement) -> str:
 
 
 def _hint(run: Run) -> str:
-    """What to call for the lists of users, where the run made some."""
+    """What to call next: for the rest of a run that stopped, or for the lists of users where there are some."""
+    if run.status in ("failed", "interrupted", "killed"):
+        return f"It goes on with: causalkit run --resume {run.path}"
     users = run.ranking is not None and bool((run.ranking.table["scope"] == "user").any())
     return f"For one user: causalkit recommend {run.id} --user ID" if users else ""

@@ -24,7 +24,10 @@ def data() -> None:
 @click.option("-o", "--override", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the config.")
 @common_options
 def describe(config: str, overrides: tuple[str, ...], out: Output) -> None:
-    """Load the log of CONFIG and say what is in it: rows, items, exposure, outcome, every column's role."""
+    """Load a config's log and say what is in it.
+
+    That is rows, items, exposure, outcome, and every column's role.
+    """
     from causalkit.cli._progress import terminal_progress
     from causalkit.components import Context
     from causalkit.config import load_config

@@ -16,7 +16,10 @@ __all__ = ["explain"]
 @runs_dir_option
 @common_options
 def explain(run: str, item: str, user: str | None, runs_dir: str, out: Output) -> None:
-    """The receipt of an item in RUN (a path, the start of its name, or `latest`)."""
+    """The receipt of one recommendation.
+
+    RUN is a path, the start of a run's name, or `latest` (the default).
+    """
     from causalkit.runner import open_run
 
     opened = open_run(run, runs_dir)

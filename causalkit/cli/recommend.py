@@ -32,7 +32,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--items", type=_FILE, help="With --log: attributes of its items, such as their text.")
 @click.option("--users", type=_FILE, help="With --log: attributes of its users, such as their segment.")
-@click.option("--out", "file", type=_FILE, help="Write to FILE: .parquet, .csv, .json or .jsonl.")
+@click.option("--out", "file", type=_FILE, help="Write to a file: .parquet, .csv, .json or .jsonl.")
 @click.option("-k", "count", type=click.IntRange(min=1), help="How many each; without, as many as the run kept.")
 @runs_dir_option
 @common_options
@@ -48,7 +48,9 @@ def recommend(
     runs_dir: str,
     out: Output,
 ) -> None:
-    """Recommendations of RUN (a path, the start of its name, or `latest`), best first.
+    """Recommendations of RUN, best first.
+
+    RUN is a path, the start of a run's name, or `latest` (the default).
 
     For one user or for everybody; with --all, every list to a file; with --log, lists for the users of a new
     log. In CSV, a text that a spreadsheet would take for a formula gets a ' before it.

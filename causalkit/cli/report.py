@@ -22,7 +22,10 @@ __all__ = ["report"]
 @runs_dir_option
 @common_options
 def report(run: str, show: bool, text: bool, write: bool, runs_dir: str, out: Output) -> None:
-    """Print where the report of RUN (a path, the start of its name, or `latest`) is, or a short form of it."""
+    """Print where a run's report is, or a short form of it.
+
+    RUN is a path, the start of a run's name, or `latest` (the default).
+    """
     from causalkit.errors import UsageError
     from causalkit.runner import open_run
 

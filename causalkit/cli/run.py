@@ -20,7 +20,8 @@ __all__ = ["run"]
     is_flag=False,
     flag_value="",
     metavar="[RUN]",
-    help="Go on with RUN, or with the latest unfinished run of CONFIG (without CONFIG: of all).",
+    help="Go on with RUN (a path, or the start of its name), or with the latest unfinished run of CONFIG (without"
+    " CONFIG: of all).",
 )
 @click.option("--fresh", is_flag=True, help="Do every step, whatever earlier runs have computed.")
 @click.option("--any-device", is_flag=True, help="Also reuse what was computed on another kind of device.")
@@ -73,6 +74,8 @@ def run(
     """
     if config is None and resume is None:
         raise click.UsageError("name a config or an example, or go on with a run by --resume")
+    if config is None and resume:
+        _refuse_config(resume)
     if dry_run:
         if config is None:
             raise click.UsageError("--dry-run needs a config")
@@ -96,10 +99,20 @@ def run(
         runs_dir=runs_dir,
         cache_gb=cache_gb,
         progress=terminal_progress(quiet=out.quiet or out.json),
-        trackers=(StepNarrator(out.say),),
+        trackers=(StepNarrator(out.say, resuming=resume is not None),),
     )
     shown = document(made)
     out.result(shown, lambda console: render(console, made))
+
+
+def _refuse_config(resume: str) -> None:
+    """`--resume shop` takes `shop` for a run; say how a config is resumed."""
+    from causalkit.config.model import example_names
+
+    if resume in example_names() or resume.endswith((".yaml", ".yml")):
+        raise click.UsageError(
+            f"--resume takes a run, and {resume!r} is a config: put it first, `causalkit run {resume} --resume`"
+        )
 
 
 def _executor(chosen: str | None, workers: int | None) -> Any:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from causalkit.cli._output import Output, common_options, runs_dir_option
+
+if TYPE_CHECKING:
+    from causalkit.runner import Run
 
 __all__ = ["runs"]
 
@@ -46,7 +49,10 @@ def list_(runs_dir: str, out: Output) -> None:
 @runs_dir_option
 @common_options
 def show(run: str, runs_dir: str, out: Output) -> None:
-    """Show RUN (a path, the start of its name, or `latest`): its steps, and what came out."""
+    """Show a run: its steps, and what came out.
+
+    RUN is a path, the start of a run's name, or `latest` (the default).
+    """
     from causalkit.cli._summary import document
     from causalkit.runner import open_run
 
@@ -60,10 +66,17 @@ def show(run: str, runs_dir: str, out: Output) -> None:
         for step in steps:
             note = f"  {step.message}" if step.message and step.status != "done" else ""
             console.print(f"  {step.step:<9} {step.status:<11} {step.seconds:>7.1f} s{note}")
+        if not steps and (reached := _reached(opened)):
+            console.print(f"  {reached:<9} was under way")
         console.print()
         render_run(console, opened)
 
     out.result(shown, render)
+
+
+def _reached(run: Run) -> str:
+    """The step that a killed run was at: its manifest was never written again."""
+    return next((str(event["step"]) for event in reversed(run.folder.events()) if event["kind"] == "begun"), "")
 
 
 @runs.command()
@@ -72,7 +85,11 @@ def show(run: str, runs_dir: str, out: Output) -> None:
 @runs_dir_option
 @common_options
 def compare(first: str, second: str, runs_dir: str, out: Output) -> None:
-    """Say what differs between the runs A and B: config, data, versions, effects, lists and metrics."""
+    """Say what differs between two runs.
+
+    A and B are paths, starts of runs' names, or `latest`. Config, data, versions, effects, lists and metrics
+    are compared.
+    """
     from causalkit.cli import _comparison
     from causalkit.comparing import compare as compared_with
     from causalkit.runner import open_run
@@ -95,7 +112,10 @@ def compare(first: str, second: str, runs_dir: str, out: Output) -> None:
 @runs_dir_option
 @common_options
 def export(run: str, place: Path, sort: Any, runs_dir: str, out: Output) -> None:
-    """Write everything that RUN found to a folder or zip that opens without causalkit."""
+    """Write all that a run found for other tools.
+
+    RUN is a path, the start of a run's name, or `latest` (the default). The folder or zip opens without causalkit.
+    """
     from causalkit.bundling import bundle
     from causalkit.runner import open_run
 
@@ -107,13 +127,20 @@ def export(run: str, place: Path, sort: Any, runs_dir: str, out: Output) -> None
 
 @runs.command()
 @click.option(
-    "--keep-gb", type=click.FloatRange(min=0), default=0.0, show_default=True, help="How much to keep, the newest."
+    "--keep-gb",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="How much to keep, the last used.",
 )
 @click.option("--unfinished", is_flag=True, help="Also free what unfinished runs need to go on where they stopped.")
 @runs_dir_option
 @common_options
 def gc(keep_gb: float, unfinished: bool, runs_dir: str, out: Output) -> None:
-    """Free what runs have kept to be reused (<runs-dir>/.cache); the runs themselves stay."""
+    """Free what runs keep to be reused.
+
+    It lies in <runs-dir>/.cache. The runs themselves stay as they are.
+    """
     from causalkit.runner import free
 
     freed = free(runs_dir, keep_gb, spare_unfinished=not unfinished)

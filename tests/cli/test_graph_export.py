@@ -113,6 +113,15 @@ def test_the_graph_goes_to_stdout_or_to_a_file(folder: Path, tmp_path: Path, cap
         assert all(edge["evidence"] for edge in document["edges"])
 
 
+def test_an_ending_that_is_no_format_is_refused(folder: Path, tmp_path: Path, capsys) -> None:
+    runs = ("--runs-dir", folder / "runs")
+    code, _, err = call(capsys, "graph", "export", "--out", tmp_path / "g.png", *runs)
+    assert code == 2
+    assert ".gml, .dot, .json" in err
+    assert call(capsys, "graph", "export", "--format", "gml", "--out", tmp_path / "g.txt", *runs)[0] == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["g.txt"]
+
+
 def test_the_edges_are_shown(folder: Path, capsys) -> None:
     run = ck.open_run(runs_dir=folder / "runs")
     assert run.graph is not None

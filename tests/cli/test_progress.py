@@ -104,3 +104,39 @@ def test_steps_are_told_as_they_end():
         "  estimate  done           1.2 s  item: aipw",
         "  refute    skipped               the config leaves it out",
     ]
+
+
+class OneRun:
+    """A run of which nothing but its events is known."""
+
+    id = "r1"
+
+    def __init__(self, *events):
+        self.folder = self
+        self._events = [{"kind": kind, "step": step} for kind, step in events]
+
+    def events(self):
+        return self._events
+
+
+def test_what_was_done_before_is_told_from_what_is_done_now():
+    from causalkit.types import StepRecord
+
+    said = []
+    teller = StepNarrator(said.append, resuming=True)
+    run = OneRun(("started", ""), ("begun", "load"), ("begun", "encode"), ("started", ""), ("begun", "encode"))
+    teller.started(run)
+    for record in (StepRecord("load", "done", 2.0), StepRecord("encode", "done", 1.0), StepRecord("report", "done")):
+        teller.step(run, record)
+    assert [line.split()[:3] for line in said] == [
+        ["run", "r1", "goes"],
+        ["load", "done", "before"],
+        ["encode", "done", "1.0"],
+        ["report", "done", "0.0"],
+    ]
+
+
+def test_it_is_said_that_there_was_nothing_to_go_on_with():
+    said = []
+    StepNarrator(said.append, resuming=True).started(OneRun(("started", "")))
+    assert said == ["no run of this config is unfinished; a new one begins", "run r1"]

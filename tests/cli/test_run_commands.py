@@ -146,6 +146,30 @@ def test_many_workers_of_the_serial_executor_are_refused(folder, tmp_path, capsy
     assert not (tmp_path / "none").exists()
 
 
+def test_a_config_in_the_place_of_a_run_is_told_where_it_goes(folder, tmp_path, capsys):
+    code, _, err = call(capsys, "run", "--resume", "shop", "--runs-dir", tmp_path)
+    assert code == 2
+    assert "`causalkit run shop --resume`" in err
+
+
+def test_a_run_that_stopped_shows_where_and_how_it_goes_on(folder, tmp_path, capsys):
+    started = tmp_path / "20260101T000000-abc"
+    started.mkdir()
+    (kept,) = (folder / "runs").glob("2*")
+    told = json.loads((kept / "manifest.json").read_text())
+    (started / "manifest.json").write_text(json.dumps(told | {"status": "running", "steps": []}))
+    (started / "config.yaml").write_text((kept / "config.yaml").read_text())
+    begun = [{"kind": "started"}, {"kind": "begun", "step": "load"}, {"kind": "begun", "step": "estimate"}]
+    (started / "events.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in begun))
+    code, out, _ = call(capsys, "runs", "show", "--runs-dir", tmp_path)
+    assert code == 0
+    assert "estimate  was under way" in out
+    assert f"causalkit run --resume {started}" in out
+    code, _, err = call(capsys, "recommend", "--runs-dir", tmp_path)
+    assert code == 2
+    assert f"causalkit run --resume {started}" in err
+
+
 def test_runs_are_listed_and_shown(folder, capsys):
     rows = json.loads(call(capsys, "runs", "list", "--runs-dir", folder / "runs", "--json")[1])["runs"]
     assert [(row["name"], row["status"]) for row in rows] == [("shop", "done")]

@@ -102,6 +102,13 @@ def test_a_place_that_is_taken_is_left_as_it_is(folder: Path, tmp_path: Path, ca
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_no_folder_is_called_as_an_archive(folder: Path, tmp_path: Path, capsys) -> None:
+    code, _, err = call(capsys, "runs", "export", "--out", tmp_path / "o.tgz", "--runs-dir", folder / "runs")
+    assert code == 2
+    assert ".zip" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_ended_early_leaves_what_it_has(folder: Path, tmp_path: Path, capsys) -> None:
     ck.run(config(folder), until="identify", runs_dir=tmp_path / "runs")
     code, out, _ = call(capsys, "runs", "export", "--out", tmp_path / "out", "--runs-dir", tmp_path / "runs", "--json")
