@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from causalkit.components import Context, Tracker
 from causalkit.config import Config
-from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError
+from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError, UsageError
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
@@ -124,7 +124,7 @@ class Execution:
             spent = time.perf_counter() - began if status == "reused" else entry.seconds
             return StepRecord(step, status, round(spent, 3), used)
         except CausalkitError as error:
-            error.todo = f"{error.todo}\n{self._how_to_go_on()}".strip()
+            error.todo = f"{error.todo}\n{self._how_to_go_on(error)}".strip()
             raise
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", self._how_to_go_on()) from None
@@ -154,8 +154,10 @@ class Execution:
             journal.forget()
         return entry
 
-    def _how_to_go_on(self) -> str:
-        """The one command that goes on from here."""
+    def _how_to_go_on(self, error: BaseException | None = None) -> str:
+        """The one command that goes on from here; none where the config must be mended first."""
+        if isinstance(error, UsageError):
+            return "What was computed is kept, and is not done again when you run the mended config."
         runs = self.folder.path.parent
         elsewhere = f" --runs-dir {shlex.quote(str(runs))}" if str(runs) != "runs" else ""
         return f"What was computed is kept; go on with `causalkit run --resume {self.handle.id}{elsewhere}`."

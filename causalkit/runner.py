@@ -106,7 +106,8 @@ def run(
             cache = Cache(folder.path.parent / ".cache", on_damage=lambda what: _damaged(folder, told, what))
             shelf = Shelf(cache, config, registry, context, folder.path.name, fresh, any_device)
             Execution(folder, config, registry, context, told, shelf).go(until)
-        cache.trim(cache_gb * 1e9, _needed_by_unfinished(folder.path.parent))
+        with contextlib.suppress(OSError):  # the run is done; what can't be freed now is freed by the next
+            cache.trim(cache_gb * 1e9, _needed_by_unfinished(folder.path.parent))
     finally:
         if workers is not None and workers is not executor:
             workers.close()

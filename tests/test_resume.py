@@ -12,7 +12,7 @@ import pytest
 
 import causalkit as ck
 from causalkit.components import Context, component
-from causalkit.errors import CausalkitError, ComponentError, DataError, UsageError
+from causalkit.errors import CausalkitError, ComponentError, DataError, StoreError, UsageError
 from causalkit.registry import Registry
 from causalkit.runner import free, list_runs
 from causalkit.store.cache import Cache
@@ -374,3 +374,22 @@ def test_freeing_spares_what_an_unfinished_run_needs(tmp_path: Path) -> None:
     assert free(runs) > 0
     assert Cache(runs / ".cache").size() == 0
     assert ck.open_run("latest", runs).effects is not None
+
+
+def test_a_byte_that_changed_in_a_run_is_told_when_it_is_read(own: Path) -> None:
+    run = ck.open_run("latest", own)
+    place = run.path / "refit" / "effects" / "item.parquet"
+    text = bytearray(place.read_bytes())
+    text[len(text) // 2] ^= 1
+    place.unlink()
+    place.write_bytes(text)
+    with pytest.raises(StoreError, match=r"item\.parquet is not what the run wrote"):
+        _ = run.effects
+    assert ck.run(resume=run.id, runs_dir=own).effects is not None
+
+
+def test_an_error_of_the_config_does_not_ask_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        ck.run(SHOP | {"rank": {"use": "uplift"}, "identify": {"adjust": ["nothing"]}}, runs_dir=tmp_path)
+    assert "when you run the mended config" in told.value.todo
+    assert "--resume" not in told.value.todo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from causalkit.errors import StoreError
 
-__all__ = ["flush_file", "flush_folder", "refused_by_system", "replacing", "write_atomically"]
+__all__ = ["flush_file", "flush_folder", "refused_by_system", "replacing", "sha256_of", "write_atomically"]
 
 _REFUSALS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
@@ -94,3 +95,9 @@ def flush_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_FOLDER_FLUSH:
             raise
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.errors import StoreError
-from causalkit.store.atomic import flush_file, flush_folder, write_atomically
+from causalkit.store.atomic import flush_file, flush_folder, sha256_of, write_atomically
 
 __all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
 
@@ -131,7 +131,7 @@ class Cache:
         try:
             temporary.mkdir(parents=True)
             write(Draft(temporary))
-            files = {str(p.relative_to(temporary).as_posix()): _sha256(p) for p in _files(temporary)}
+            files = {str(p.relative_to(temporary).as_posix()): sha256_of(p) for p in _files(temporary)}
             for path in _files(temporary):
                 flush_file(path)
             text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files}, indent=1)
@@ -225,16 +225,11 @@ def _damage(entry: Entry) -> str:
     """The first file that is not what it was; empty where all are."""
     for name, digest in entry.files.items():
         try:
-            if _sha256(entry.path / name) != digest:
+            if sha256_of(entry.path / name) != digest:
                 return f"{name} has changed"
         except OSError:
             return f"{name} is gone"
     return ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:

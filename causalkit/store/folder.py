@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from causalkit.errors import StoreError
-from causalkit.store.atomic import refused_by_system, write_atomically
+from causalkit.store.atomic import refused_by_system, sha256_of, write_atomically
 from causalkit.store.lock import hold, is_held
 
 __all__ = ["RunFolder", "find_run", "run_folders"]
@@ -97,11 +97,24 @@ class RunFolder:
 
         place = self.path / step
         mended = f"`causalkit run --resume {shlex.quote(str(self.path))}` mends it."
+        if changed := self._changed(step):
+            raise StoreError(f"{changed} is not what the run wrote", mended)
         try:
             return serial.load(place) if (place / "object.json").is_file() else None
         except Exception as error:  # every library says in its own way that a file is damaged
             what = error.what if isinstance(error, StoreError) else f"{place} cannot be read: {error!r}"
             raise refused_by_system(error.__cause__ or error) or StoreError(what, mended) from error
+
+    def _changed(self, name: str) -> Path | None:
+        """The first file of an artifact that is not what `step.json` says of it."""
+        step, _, artifact = name.partition("/")
+        told = self.path / step / "step.json"
+        digests: dict[str, str] = self.read_json(f"{step}/step.json")["files"] if told.is_file() else {}
+        for file, digest in digests.items():
+            path: Path = told.parent / file.removeprefix("public/")
+            if file.startswith(f"public/{artifact}/") and path.is_file() and sha256_of(path) != digest:
+                return path
+        return None
 
     def config_text(self) -> str:
         """The config that the run left, as YAML; raises `StoreError` where it can't be read."""

@@ -68,7 +68,7 @@ def write_arrays(path: Path, arrays: Arrays, facts: Mapping[str, Any]) -> None:
     """Arrays and facts in one file, with a hash of both; raises `StoreError` where it cannot be written."""
     from safetensors.numpy import save_file
 
-    held = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    held = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     text = json.dumps(dict(facts), sort_keys=True)
     metadata = {"facts": text, "sha256": _digest(held, text)}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,5 +95,5 @@ def _digest(arrays: Arrays, facts: str) -> str:
     for name in sorted(arrays):
         value = arrays[name]
         digest.update(f"{name} {value.dtype.str} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).data)
+        digest.update(value.tobytes())
     return digest.hexdigest()
