@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from causalkit.runner import open_run
+from tests.command import call
+
 HEAVY = ("torch", "transformers", "sentence_transformers", "dowhy", "causallearn", "sklearn", "statsmodels", "scipy")
 LIGHT = (*HEAVY, "pandas", "numpy", "pydantic", "rich", "pyarrow", "networkx")
 
@@ -50,22 +53,24 @@ def test_importing_every_builtin_imports_no_heavy_library() -> None:
     assert imported(code, HEAVY) == []
 
 
-def test_a_run_of_which_everything_is_kept_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_a_run_of_which_everything_is_kept_imports_nothing_heavy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = {
         "data": {"use": "simulated", "params": {"users": 60, "items": 12, "weeks": 8}},
         "split": {"by": "random"},
         "encode": {"item": {"use": "lsa", "params": {"dims": 4}}},
         "discover": "pc",
-        "estimate": {"item": {"use": "shared", "params": {"of": "aipw"}}},
+        "estimate": {"item": {"use": "shared", "params": {"of": "difference-in-means"}}},
         "rank": "uplift",
         "explain": "receipt",
         "evaluate": ["ndcg@5"],
     }
-    code = (
-        "from causalkit.cli import main\ntry:\n"
-        f"    main(['run', {json.dumps(str(tmp_path / 'c.yaml'))}, '-q', '--runs-dir', {json.dumps(str(tmp_path))}])\n"
-        "except SystemExit as ended:\n    assert not ended.code"
-    )
     (tmp_path / "c.yaml").write_text(json.dumps(config))
-    assert imported(code, HEAVY) != []
+    arguments = ["run", str(tmp_path / "c.yaml"), "-q", "--runs-dir", str(tmp_path)]
+    assert call(capsys, *arguments)[0] == 0
+    code = (
+        f"from causalkit.cli import main\ntry:\n    main({arguments})\nexcept SystemExit as e:\n    assert not e.code"
+    )
     assert imported(code, HEAVY) == []
+    assert {r.status for r in open_run("latest", tmp_path).result.steps if r.step != "report"} == {"reused", "skipped"}

@@ -163,13 +163,12 @@ def test_baseline_is_the_outcome_of_the_target_s_rows_without_exposure(target: s
 # --- one answer ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("clustered", [True, False])
-@pytest.mark.parametrize("units", [40, 700])
-def test_parts_order_and_place_of_rows_do_not_change_the_answer(clustered: bool, units: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("units", "clustered"), [(40, True), (700, True), (40, False)])
+def test_parts_order_and_place_of_rows_do_not_change_the_answer(units: int, clustered: bool, tmp_path: Path) -> None:
     dataset = log(units=units, clustered=clustered)
     whole = fitted(dataset)
     for rows in (1, 7, 1000):
-        small = dataset if rows > 1 else replace(dataset, interactions=Table(dataset.interactions.data[:200]))
+        small = dataset if rows > 1 else replace(dataset, interactions=Table(dataset.interactions.data[:90]))
         expected = whole if rows > 1 else fitted(small)
         pd.testing.assert_frame_equal(fitted(small, rows=rows).item, expected.item, rtol=1e-8, check_exact=False)
     shuffled = replace(dataset, interactions=Table(dataset.interactions.data.sample(frac=1, random_state=0)))
