@@ -21,6 +21,7 @@ from causalkit.store.atomic import replacing
 
 if TYPE_CHECKING:
     from causalkit.run_handle import Run
+    from causalkit.types import Dataset
 
 __all__ = ["Bundle", "bundle"]
 
@@ -81,7 +82,8 @@ def bundle(run: Run, path: Path, sort: Format = "parquet") -> Bundle:
 
 def _filled(run: Run, folder: Path, path: Path, sort: Format) -> Bundle:
     made = Bundle(path, run.id)
-    units = run.dataset.schema.words.units
+    dataset: Dataset | None = run.dataset  # a run that failed at once has none
+    units = dataset.schema.words.units if dataset is not None else ""
     for sheet in sheets(run):
         name = f"{sheet.name}.{sort}"
         write_table([sheet.rows], folder / name)

@@ -226,6 +226,8 @@ def _notes(a: Run, b: Run, same_data: bool) -> Iterator[str]:
             "Both runs read the same log, so their errors are shared: a difference is not to be judged by whether"
             " the two intervals overlap, and no test of it is made."
         )
+    elif not (a.result.data_fingerprint and b.result.data_fingerprint):
+        yield "Whether the logs are the same is not known: not both runs have read theirs."
     else:
         yield (
             "The logs differ; as far as they share rows the runs' errors are shared too, so no test of a difference"

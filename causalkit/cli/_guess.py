@@ -13,7 +13,7 @@ from causalkit.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Guess", "guess", "peek", "words_of"]
+__all__ = ["Guess", "guess", "peek", "periods_of", "words_of"]
 
 ROWS = 10_000
 """How many first rows are looked at."""
@@ -199,6 +199,24 @@ def _explained(found: Guess) -> Guess:
     if found.role and found.kind == "text":
         why = "read by encoders"
     return Guess(found.name, found.role, found.kind, found.table, why)
+
+
+def periods_of(path: str, column: str) -> int | None:
+    """How many periods the log spans: whole numbers as they are, timestamps by weeks; None where neither is told."""
+    import pandas as pd
+
+    file = _first_file(Path(path))
+    if file.suffix == ".parquet":
+        parts = [pd.read_parquet(file, columns=[column])[column]]
+    else:
+        parts = [part[column] for part in pd.read_csv(file, usecols=[column], chunksize=1_000_000)]
+    if all(part.dtype.kind in "iu" for part in parts):
+        return int(max(part.max() for part in parts) - min(part.min() for part in parts)) + 1
+    if any(part.dtype.kind in "iufb" for part in parts):
+        return None
+    times = [pd.to_datetime(part, errors="coerce", utc=True, format="ISO8601").dropna() for part in parts]
+    ends = [end for part in times if len(part) for end in (part.min(), part.max())]
+    return (max(ends) - min(ends)).days // 7 + 1 if ends else None
 
 
 def _first_file(path: Path) -> Path:

@@ -82,7 +82,7 @@ def _own(log: str, items: str | None, users: str | None, out: Output) -> str:
 
 
 def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, str]) -> Iterable[str]:
-    from causalkit.cli._guess import words_of
+    from causalkit.cli._guess import periods_of, words_of
 
     timed = "time" in roles
     yield "# Written by `causalkit init`. What each key means: causalkit describe config"
@@ -107,8 +107,10 @@ def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, st
     yield f"      assignment: [{', '.join(map(_quoted, unit))}]"
     yield "      # What the report calls things: When ITEM was {exposed}, about X more of 100 {units} {outcome} it …"
     yield f"      words: {{{', '.join(f'{name}: {_quoted(word)}' for name, word in words_of(roles).items())}}}"
-    yield "# Rows for discovery, estimation and test; blocks of time keep the future out of the past."
-    yield "split: {by: time-blocks, weeks: 4}" if timed else "split: {by: random}"
+    yield "# Rows for discovery, estimation and test; blocks of weeks (D E E T …) keep the future out of the past."
+    periods = periods_of(paths["interactions"], roles["time"]) if timed else 0
+    weeks = 4 if periods is None else min(periods // 4, 4)  # the rotation takes four blocks
+    yield f"split: {{by: time-blocks, weeks: {weeks}}}" if weeks else "split: {by: random}"
     texts = any(g.kind == "text" and g.table == "items" for g in guesses)
     if texts:
         yield "# Item text, so that similar items share strength and new ones get a prediction."

@@ -279,6 +279,20 @@ def test_init_writes_a_commented_config_that_names_the_columns(tables, log, caps
     assert "split: {by: time-blocks" in text
 
 
+@pytest.mark.parametrize(
+    ("weeks", "split"), [(40, "{by: time-blocks, weeks: 4}"), (12, "{by: time-blocks, weeks: 3}"), (3, "{by: random}")]
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("clock", [True, False])
+def test_init_writes_blocks_that_fit_the_log(weeks, split, ending, clock, tmp_path, capsys):
+    frame = pd.DataFrame({"user": range(weeks), "item": 1, "shown": 1, "bought": 0, "week": range(weeks)})
+    if clock:
+        frame["week"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame["week"] * 7, unit="D")
+    log = tmp_path / f"log.{ending}"
+    frame.to_csv(log, index=False) if ending == "csv" else frame.to_parquet(log)
+    assert f"split: {split}\n" in call(capsys, "init", log, "--output", "-")[1]
+
+
 def test_the_config_that_init_writes_loads_the_tables(tables, capsys, monkeypatch):
     monkeypatch.chdir(tables)
     call(capsys, "init", "log.csv", "--items", "items.parquet")

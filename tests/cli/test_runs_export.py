@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import causalkit as ck
+from causalkit.errors import DataError
 from causalkit.exporting import unguarded
 from causalkit.sheets import COLUMNS
 from tests.cli.small_runs import ITEMS, config, write_log
@@ -114,3 +115,12 @@ def test_a_run_that_ended_early_leaves_what_it_has(folder: Path, tmp_path: Path,
     code, out, _ = call(capsys, "runs", "export", "--out", tmp_path / "out", "--runs-dir", tmp_path / "runs", "--json")
     assert code == 0
     assert set(json.loads(out)["files"]) == {"embeddings-items.parquet", "config.yaml", "manifest.json"}
+
+
+def test_a_run_that_failed_at_once_leaves_what_it_has(folder: Path, tmp_path: Path, capsys) -> None:
+    with pytest.raises(DataError):
+        ck.run(config(folder, split={"by": "time-blocks", "weeks": 50}), runs_dir=tmp_path / "runs")
+    runs = ("--runs-dir", tmp_path / "runs")
+    code, out, err = call(capsys, "runs", "export", "--out", tmp_path / "out", *runs, "--json")
+    assert code == 0, err
+    assert set(json.loads(out)["files"]) == {"config.yaml", "manifest.json"}
