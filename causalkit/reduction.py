@@ -8,6 +8,7 @@ process execution agree to the last bit.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["NextRound", "Reduction", "State", "add_states", "reduce_table"]
 
 R = TypeVar("R", covariant=True)
+_KEPT = {"b1", *(f"{sort}{size}" for sort in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8"}
+"""Types of arrays that a file of arrays holds."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,12 @@ def reduce_table(
     parts = -(-len(table) // context.part_rows)
     place = _Place.resumed(context if parts > 1 else replace(context, journal=None), reduction, columns, len(table))
     while place.turn < rounds:
-        merged, broadcast = place.merged, place.broadcast
+        broadcast = place.broadcast
         task = _Task(reduction, broadcast)
         unread = _begun(table.parts(columns, context.part_rows, skip=place.done), place, context, label)
         for state in context.stream(task, unread, label, max(parts - place.done, 0)):
-            merged = state if merged is None else reduction.merge(merged, state)
-            place = place.after(merged)
-        outcome = reduction.finalize(merged if merged is not None else reduction.init(broadcast))
+            place = place.after(state if place.merged is None else reduction.merge(place.merged, state))
+        outcome = reduction.finalize(place.merged if place.merged is not None else reduction.init(broadcast))
         if not isinstance(outcome, NextRound):
             return outcome
         place = place.next_round(outcome.broadcast)
@@ -146,19 +148,48 @@ class _Place:
 
     def after(self, merged: State) -> _Place:
         """One part further."""
-        return replace(self, done=self.done + 1, merged=merged)._kept()
+        return replace(self, done=self.done + 1, merged=_settled(merged))._kept()
 
     def next_round(self, broadcast: State) -> _Place:
         """At the beginning of the next round."""
-        return _Place(self.slot, self.turn + 1, 0, broadcast)._kept()
+        return _Place(self.slot, self.turn + 1, 0, _settled(broadcast))._kept()
 
     def _kept(self) -> _Place:
-        if self.slot is not None:
-            states = {"broadcast": self.broadcast, "merged": self.merged or State()}
+        states = {"broadcast": self.broadcast, "merged": self.merged or State()}
+        if self.slot is not None and all(map(_can_be_kept, states.values())):
             arrays = {f"{of}.{name}": value for of, state in states.items() for name, value in state.arrays.items()}
             facts = {of: dict(state.facts) for of, state in states.items()}
             self.slot.save(arrays, {**facts, "turn": self.turn, "done": self.done})
         return self
+
+
+def _settled(state: State) -> State:
+    """The state as it would be read back, so that whoever goes on from a file goes on from the same bits."""
+    arrays = {name: _in_order(value) for name, value in state.arrays.items()}
+    try:
+        return State(arrays, json.loads(json.dumps(dict(state.facts), default=_item)))
+    except (TypeError, ValueError):
+        return State(arrays, state.facts)
+
+
+def _in_order(value: Any) -> Any:
+    return np.asarray(value, order="C") if isinstance(value, np.ndarray | np.generic | float | int) else value
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"JSON holds no {type(value).__name__}")
+
+
+def _can_be_kept(state: State) -> bool:
+    """Whether a file gives back the same: arrays of numbers, and facts that JSON holds."""
+    try:
+        json.dumps(dict(state.facts))
+    except (TypeError, ValueError):
+        return False
+    arrays = state.arrays.values()
+    return all(isinstance(a, np.ndarray) and a.dtype.isnative and a.dtype.str[1:] in _KEPT for a in arrays)
 
 
 def _unpacked(of: str, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> State:

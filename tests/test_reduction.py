@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,3 +123,59 @@ def test_what_another_reduction_or_part_size_left_is_not_taken_up(tmp_path: Path
     with pytest.raises(Stopped):
         reduced(StopsAfter(2), "x", 3)
     assert reduced(InOrder(), "x", 3) == list(range(10))
+
+
+class Shaped:
+    """Adds one array and keeps facts; stops after some parts. Tells of what it ends with."""
+
+    def __init__(self, value: Any, facts: dict[str, Any], parts: int = 99) -> None:
+        self.value, self.facts, self.left = value, facts, parts
+
+    def init(self, broadcast: State) -> State:
+        return State({"a": self.value}, self.facts)
+
+    def update(self, state: State, part: pd.DataFrame) -> State:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return state
+
+    def merge(self, a: State, b: State) -> State:
+        return a
+
+    def finalize(self, state: State) -> tuple[Any, ...]:
+        array = np.asarray(state.arrays["a"])
+        return array.tolist(), array.shape, array.dtype.str, array.strides, repr(state.facts)
+
+
+@pytest.mark.parametrize(
+    ("value", "facts"),
+    [
+        (np.array(3.0), {}),
+        (np.float64(3), {}),
+        (3, {}),
+        (np.asfortranarray(np.arange(6.0).reshape(3, 2)), {}),
+        (np.arange(9.0)[::2], {}),
+        (np.empty((0, 3)), {}),
+        (np.array([True]), {"n": float("nan"), "pair": (1, 2), "by": {1: 2}}),
+        (np.ones(1), {"n": np.int64(3)}),
+        (np.ones(1), {"n": {1, 2}}),
+        (np.array(["a", None], object), {}),
+        (np.array(["a", "bb"]), {}),
+        (np.array(["2020-01-01"], "M8[ns]"), {}),
+        (np.array([1j]), {}),
+        (np.array([1.5, 2], ">f8"), {}),
+        (np.zeros(2, [("a", "f8")]), {}),
+    ],
+)
+def test_a_state_that_was_kept_is_the_state_that_was_not(tmp_path: Path, value: Any, facts: dict[str, Any]) -> None:
+    """In shape, order and type, too; what a file cannot hold is not kept, and breaks nothing."""
+    table = Table(pd.DataFrame({"x": np.arange(10.0)}))
+
+    def reduced(reduction: Shaped) -> Any:
+        return reduce_table(reduction, table, ["x"], context=Context(part_rows=2, journal=Journal(tmp_path)))
+
+    with pytest.raises(KeyboardInterrupt):
+        reduced(Shaped(value, facts, parts=3))
+    undisturbed = reduce_table(Shaped(value, facts), table, ["x"], context=Context(part_rows=2))
+    assert reduced(Shaped(value, facts)) == undisturbed

@@ -69,7 +69,7 @@ def write_arrays(path: Path, arrays: Arrays, facts: Mapping[str, Any]) -> None:
     from safetensors.numpy import save_file
 
     held = {name: np.asarray(value, order="C") for name, value in arrays.items()}
-    text = json.dumps(dict(facts), sort_keys=True)
+    text = json.dumps(dict(facts))
     metadata = {"facts": text, "sha256": _digest(held, text)}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda place: save_file(held, place, metadata))

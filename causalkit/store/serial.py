@@ -106,7 +106,7 @@ class _Saver:
         from safetensors.numpy import save_file
 
         name = _file_name(place.strip(".") or "array", ".safetensors")
-        self.write(self.folder / name, lambda path: save_file({"array": np.ascontiguousarray(value)}, path))
+        self.write(self.folder / name, lambda path: save_file({"array": np.asarray(value, order="C")}, path))
         return {"$array": name}
 
 
