@@ -42,7 +42,7 @@ NEEDS: dict[str, Needs] = {
         ("evaluate", "baselines", "naive", "estimate", "rank", "top"), (*_ESTIMATED, "discover", "refute", "rank")
     ),
     "refit": Needs(("estimate", "naive", "refute", "rank", "top"), (*_ESTIMATED, "refute", "rank")),
-    "explain": Needs(("explain", "rank"), (*_ESTIMATED, "discover", "refute", "rank", "evaluate", "refit")),
+    "explain": Needs(("explain", "rank", "estimate"), (*_ESTIMATED, "discover", "refute", "rank", "evaluate", "refit")),
 }
 """Every step that is kept; `report` is written anew each time."""
 
@@ -151,5 +151,5 @@ def _selections(section: Any) -> list[Selection]:
 
 
 def _hashed(*parts: Any) -> str:
-    text = json.dumps(json.loads(json.dumps(parts, default=str)), sort_keys=True)
+    text = json.dumps(parts, default=str)  # in the order written: that of columns may show in what is made of them
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -261,7 +261,12 @@ def _identified(table: pd.DataFrame, causes: list[str]) -> Any:
     from dowhy import CausalModel
 
     model = CausalModel(table, treatment="t", outcome="y", common_causes=causes)
-    return model.identify_effect(proceed_when_unidentifiable=True)
+    found = model.identify_effect(proceed_when_unidentifiable=True)
+    # DoWhy lists them as a set gives them, which differs from process to process, and with it the last bits
+    found.backdoor_variables = {
+        key: [name for name in causes if name in names] for key, names in (found.backdoor_variables or {}).items()
+    }
+    return found
 
 
 def _redrawn(table: pd.DataFrame, unit: Ints, rng: np.random.Generator) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from causalkit_plugins.estimators.aipw import AIPW
-from causalkit_plugins.estimators.dowhy import DoWhyEstimator
+from causalkit_plugins.estimators.dowhy import DoWhyEstimator, _identified
 
 from causalkit.errors import DataError, InvalidParameter
 from causalkit.types import Column, Table
@@ -120,3 +120,10 @@ def test_a_constant_outcome_says_so(world):
     table = DoWhyEstimator(items=["i001"]).fit(changed(world, bought=np.int8(0)), world.estimand).effects_.item
     assert table.loc["i001", "reason"] == "the outcome never varies"
     assert pd.isna(table.loc["i001", "effect"])
+
+
+def test_what_is_adjusted_for_stands_in_the_order_of_the_columns():
+    """DoWhy's own order is that of a set of texts, which is another in each process."""
+    names = [f"x{k}" for k in range(12)]
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 14)), columns=["t", "y", *names])
+    assert _identified(table, names).get_adjustment_set() == names
