@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from causalkit.new_log import NewLog, read_new_log
 from causalkit.ranking import EVERYBODY, make_ranking, ranking_blocks
 from causalkit.run_handle import Run
 from causalkit.types import RANKING_COLUMNS, Dataset, Effects, Embeddings, SegmentMap, Table
+
+if TYPE_CHECKING:
+    from causalkit.cold_items import Grown
 
 __all__ = ["NEW_COLUMNS", "NewLists", "all_lists", "fitted_ranker", "lists_for", "one_list", "rows_of"]
 
@@ -48,22 +51,20 @@ def fitted_ranker(run: Run, context: Context | None = None) -> Ranker:
     UsageError : a run without effects, where its ranker needs them.
     DataError : its ranker needs the rows of the log, and they can no longer be had.
     """
-    return _fitted(run, run.effects, run.embeddings, None, context)
+    return _fitted(run, run.effects, run.embeddings, run.dataset.items, context)
 
 
 def _fitted(
     run: Run,
     effects: Effects | None,
     embeddings: Embeddings | None,
-    items: pd.DataFrame | None,
+    items: pd.DataFrame,
     context: Context | None,
 ) -> Ranker:
-    """The run's ranker on these effects and, where not None, this items table."""
+    """The run's ranker on these effects, vectors and items."""
     chosen = run.config.rank
     ranker: Ranker = run.registry.build("ranker", chosen.to_dict())
-    data = rows_of(run) if getattr(ranker, "needs_rows", True) else run.dataset
-    if items is not None:
-        data = replace(data, items=items)
+    data = replace(rows_of(run) if getattr(ranker, "needs_rows", True) else run.dataset, items=items)
     return ranker.fit(data, effects, embeddings, context=_context(run, context).under(f"rank.{chosen.use}"))
 
 
@@ -165,35 +166,37 @@ def lists_for(
     UsageError : a run without a ranking.
     DataError : files that cannot be used, or a run whose own log is needed and can no longer be had.
     """
-    from causalkit.cold_items import with_cold_items
-
     if run.ranking is None:
         raise run.lacks("ranking", "rank")
     context = _context(run, context)
     new = read_new_log(run.dataset, users_of(run), log, items, users)
-    effects, embeddings, notes = run.effects, run.embeddings, list(_notes(run, new))
-    left_out: list[Any] = []
-    table = run.dataset.items
-    if len(new.cold_items):
-        grown = with_cold_items(run, rows_of(run), new.cold_items, context)
-        effects, embeddings, table = grown.effects, grown.embeddings, grown.items
-        left_out, notes = list(grown.left_out), [*notes, *grown.notes]
-    if effects is not None and len(new.segment):
-        effects = replace(effects, segments=_with_segments(effects.segments, new.segment))
-    chosen = [i for i in (new.items or list(run.dataset.items.index)) if i not in set(left_out)]
-    ranker = _fitted(run, effects, embeddings, table if len(new.cold_items) else None, context)
+    grown = _grown(run, new, context)
+    effects, left_out, unseen = grown.effects, frozenset(grown.left_out), frozenset(new.cold_items.index)
+    chosen = [item for item in (new.items or run.dataset.items.index) if item not in left_out]
+    cold = [item for item in chosen if item in unseen]
+    ranker = _fitted(run, effects, grown.embeddings, grown.items, context)
     blocks = ranking_blocks(ranker, run.config.rank.use, effects, new.users, chosen, k or run.config.top, context)
-    cold = [i for i in chosen if i in set(new.cold_items.index)]
-    notes += _unranked(run, ranker, cold, context)
     return NewLists(
-        _marked(blocks, frozenset(map(str, new.cold_users)), frozenset(cold)),
+        _marked(blocks, frozenset(map(str, new.cold_users)), unseen),
         users=len(new.users),
         cold_users=len(new.cold_users),
         items=len(chosen),
         cold_items=len(cold),
-        left_out=tuple(str(i) for i in left_out),
-        notes=tuple(notes),
+        left_out=tuple(str(item) for item in grown.left_out),
+        notes=(*_notes(run, new), *grown.notes, *_unranked(run, ranker, cold, context)),
     )
+
+
+def _grown(run: Run, new: NewLog, context: Context) -> Grown:
+    """What the run has, with the new log's items and users added."""
+    from causalkit.cold_items import Grown, with_cold_items
+
+    known = Grown(run.effects, run.embeddings, run.dataset.items, (), ())
+    grown = with_cold_items(run, rows_of(run), new.cold_items, context) if len(new.cold_items) else known
+    if grown.effects is None or not len(new.segment):
+        return grown
+    segments = _with_segments(grown.effects.segments, new.segment)
+    return replace(grown, effects=replace(grown.effects, segments=segments))
 
 
 def _marked(
