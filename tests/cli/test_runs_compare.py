@@ -12,7 +12,7 @@ import pytest
 
 import causalkit as ck
 from causalkit.comparing import compare
-from causalkit.errors import UsageError
+from causalkit.errors import DataError, UsageError
 from tests.cli.small_runs import ITEMS, config, write_log
 from tests.command import call
 
@@ -43,6 +43,21 @@ def test_what_differs_in_the_config_is_said_by_its_dotted_path(a: ck.Run, b: ck.
     assert told["encode.item.params.dims"] == (4, None)
     assert not any(path.startswith("data") for path in told)
     assert not any(path in told for path in ("encode", "seed", "name"))
+
+
+def test_a_step_that_was_reused_does_not_differ_from_one_that_was_done(folder: Path, a: ck.Run) -> None:
+    again = ck.run(config(folder, evaluate=["auc"]), runs_dir=folder / "runs")
+    assert "reused" in {step.status for step in again.result.steps}
+    found = compare(a, again)
+    assert (found.config, found.data, found.versions, found.steps) == ((), (), (), ())
+
+
+def test_a_run_that_read_no_log_is_said(folder: Path, a: ck.Run, tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        ck.run(config(folder, split={"by": "time-blocks", "weeks": 50}), runs_dir=tmp_path)
+    notes = compare(a, ck.open_run(runs_dir=tmp_path)).notes
+    assert "not known" in notes[0]
+    assert not any("logs differ" in note for note in notes)
 
 
 def test_effects_are_compared_item_by_item(a: ck.Run, b: ck.Run) -> None:
