@@ -346,18 +346,12 @@ def test_fault_12_a_clock_put_back_leaves_the_latest_run_the_latest(copied):
     assert [r["run"] for r in copied.command("runs", "list", "--json").json["runs"]] == [future.name, done.json["run"]]
 
 
-@pytest.mark.parametrize("how", ["a byte is turned", "a file is replaced", "its list is cut short"])
-def test_fault_50_what_was_tampered_with_in_the_cache_is_told_and_made_again(copied, clean, how):
+def test_fault_50_what_was_tampered_with_in_the_cache_is_told_and_made_again(copied, clean):
     (entry,) = (copied.path / "runs" / ".cache" / "steps").glob("estimate-*")
     path = entry / "public" / "effects" / "item.parquet"
     whole = path.read_bytes()
-    if how == "a byte is turned":
-        path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
-    elif how == "a file is replaced":
-        other = pd.read_parquet(path)
-        other.assign(effect=other["effect"] + 1).to_parquet(path)
-    else:
-        (entry / "entry.json").write_text((entry / "entry.json").read_text()[:100])
+    other = pd.read_parquet(path)
+    other.assign(effect=other["effect"] + 1).to_parquet(path)  # other harm: tests/test_cache.py
     done = copied.run()
     assert done.code == 0, done.err
     assert "what step 'estimate' had kept is damaged" in done.err
