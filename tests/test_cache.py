@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +190,33 @@ def test_frames_are_the_same_bytes_when_saved_again(tmp_path: Path) -> None:
     empty = SegmentMap(of_pair=pairs.iloc[:0])
     serial.save(empty, tmp_path / "3", write_atomically)
     assert serial.load(tmp_path / "3").of_pair["user"].cat.categories.tolist() == [7, 3, 1]
+
+
+def test_what_is_replaced_by_the_same_stays_for_those_who_read_it(tmp_path: Path) -> None:
+    """A run with --fresh beside another of the same config takes nothing from under it."""
+    cache = Cache(tmp_path)
+    first = cache.keep("load", "k", "run-1", 1.0, lambda draft: _write(draft, "same"))
+    with (first.path / "public" / "split" / "object.json").open() as held:
+        before = os.fstat(held.fileno())
+        again = cache.keep("load", "k", "run-2", 2.0, lambda draft: _write(draft, "same"), replace=True)
+        assert os.path.samestat(before, os.stat(held.name))
+    assert (again.made_by, again.seconds, again.digest) == ("run-2", 2.0, first.digest)
+
+
+def test_an_entry_that_is_replaced_while_it_is_read_is_not_damaged(tmp_path: Path) -> None:
+    told: list[str] = []
+    cache = Cache(tmp_path, told.append)
+    entry = cache.keep("load", "k", "run-1", 1.0, lambda draft: _write(draft, "old"))
+    pipe = entry.path / "public" / "split" / "object.json"
+    pipe.unlink()
+    os.mkfifo(pipe)  # whoever reads it waits until we have replaced it all
+
+    def replaced() -> None:
+        with pipe.open("wb"):
+            Cache(tmp_path).keep("load", "k", "run-2", 1.0, lambda draft: _write(draft, "new"), replace=True)
+
+    beside = threading.Thread(target=replaced)
+    beside.start()
+    found = cache.find("load", "k")
+    beside.join()
+    assert (found and found.made_by, told) == ("run-2", [])

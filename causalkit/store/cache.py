@@ -98,17 +98,20 @@ class Cache:
     def find(self, step: str, key: str) -> Entry | None:
         """The entry of a step under a key, every byte checked; None where there is none, or a damaged one."""
         place = self._place(step, key)
-        if not place.is_dir():
-            return None
-        entry = _read(place)
-        wrong = "its list of files cannot be read" if entry is None else _damage(entry)
-        if entry is None or wrong:
-            self.on_damage(f"what step {step!r} had kept is damaged ({wrong}) and is made again")
-            _remove(place)
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(place / _ENTRY)
-        return entry
+        seen = _state(place)
+        while seen:
+            entry = _read(place)
+            wrong = "its list of files cannot be read" if entry is None else _damage(entry)
+            if entry is not None and not wrong:
+                with contextlib.suppress(OSError):
+                    os.utime(place / _ENTRY)
+                return entry
+            before, seen = seen, _state(place)
+            if seen == before:
+                self.on_damage(f"what step {step!r} had kept is damaged ({wrong}) and is made again")
+                _remove(place)
+                return None
+        return None  # or another process has removed it, or has put a new one there, while it was read
 
     def keep(
         self,
@@ -137,8 +140,8 @@ class Cache:
             text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files}, indent=1)
             write_atomically(temporary / _ENTRY, lambda path: _write_text(path, text))
             place.parent.mkdir(parents=True, exist_ok=True)
-            if replace and place.exists():
-                _remove(place)
+            if replace:
+                _make_room(place, files, text)
             with contextlib.suppress(OSError):  # another process was first
                 temporary.rename(place)
                 flush_folder(place.parent)
@@ -255,6 +258,24 @@ def _mtime(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _state(place: Path) -> tuple[int, int] | None:
+    """Which folder is at a place, and when a file came to it or went; None where there is none."""
+    try:
+        told = place.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns
+
+
+def _make_room(place: Path, files: Mapping[str, str], text: str) -> None:
+    """Remove an entry that is to be replaced; one that holds the same stays, for others may be reading it."""
+    entry = _read(place)
+    if entry is not None and entry.files == files and not _damage(entry):
+        write_atomically(place / _ENTRY, lambda path: _write_text(path, text))
+    elif place.exists():
+        _remove(place)
 
 
 def _remove(place: Path) -> None:
