@@ -78,7 +78,8 @@ class Context:
     progress : shows loops; None is silent.
     cancelled : says whether the user has asked to stop.
     part_rows : about how many rows of a table to hold in memory at once.
-    journal : where a long loop keeps how far it is; None keeps nothing.
+    journal : where a long loop keeps how far it is; None keeps nothing. It stays in this process: what is
+        handed to a worker has none, for loops are told apart by the order in which they begin.
     """
 
     root_seed: int = 0
@@ -88,6 +89,9 @@ class Context:
     cancelled: Callable[[], bool] = _never
     part_rows: int = 1_000_000
     journal: Journal | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"journal": None}
 
     def seed(self, name: str) -> int:
         """A seed in [0, 2**32) that depends on the root seed and `name` alone.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +181,28 @@ def test_a_state_that_was_kept_is_the_state_that_was_not(tmp_path: Path, value: 
         reduced(Shaped(value, facts, parts=3))
     undisturbed = reduce_table(Shaped(value, facts), table, ["x"], context=Context(part_rows=2))
     assert reduced(Shaped(value, facts)) == undisturbed
+
+
+def _total(sign: int, context: Context) -> float:
+    return reduce_table(_Times(sign), Table(pd.DataFrame({"x": np.arange(9.0)})), ["x"], context=context)
+
+
+class _Times(InOrder):
+    """The sum of the values, times a number."""
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+
+    def finalize(self, state: State) -> float:
+        return float(self.sign * state.arrays["x"].sum())
+
+    def update(self, state: State, part: pd.DataFrame) -> State:
+        return State({"x": np.append(state.arrays["x"], self.sign * part["x"])})
+
+
+def test_workers_share_no_journal(tmp_path: Path) -> None:
+    """Each worker would count its loops anew, and go on from where another's is."""
+    context = Context(part_rows=3, journal=Journal(tmp_path / "parts"))
+    work = pickle.dumps(partial(_total, context=context))
+    assert [pickle.loads(work)(sign) for sign in (1, -2, 3)] == [36, 144, 324]
+    assert not (tmp_path / "parts").exists()
