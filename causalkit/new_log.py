@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from causalkit.components import Context
 from causalkit.errors import DataError, nearest
+from causalkit.table_files import header, read
 from causalkit.types import Dataset
 
 __all__ = ["NewLog", "read_new_log"]
-
-_PARQUET = (".parquet", ".pq")
-_CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ def read_new_log(
     user, item = user_column(run), run.item
     attributes = [str(name) for name in run.items.columns]
     segment = [run.segment] if run.segment else []
-    log = _read(Path(path), [user], [item, *segment, *attributes], (user, item))
+    log = _read(path, [user], [item, *segment, *attributes], (user, item))
     _not_misspelt(path, log.attrs["header"], item, run)
     of_items, of_users = pd.DataFrame(), pd.DataFrame()
     if items is not None:
-        of_items = _read(Path(items), [item], attributes, (item,))
+        of_items = _read(items, [item], attributes, (item,))
     if users is not None:
-        of_users = _read(Path(users), [user], [*segment, "segment"], (user,))
+        of_users = _read(users, [user], [*segment, "segment"], (user,))
     ids, cold_users = _matched(_ids(log[user]), known_users)
     if not len(ids):
         raise DataError(f"{path} names no user: {user!r} is empty in all its rows", "Give it rows with users.")
@@ -147,69 +146,18 @@ def _segments(tables: Sequence[pd.DataFrame], user: str, cold: dict[str, Any], n
     return found.set_axis(pd.Index(list(cold.values()), dtype=object)).dropna()
 
 
-def _read(path: Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str]) -> pd.DataFrame:
+def _read(path: str | Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str]) -> pd.DataFrame:
     """The needed columns and those of the wanted ones that are there; `attrs["header"]` is all of them."""
-    if not path.exists():
-        raise DataError(f"there is no file {path}", "Give a path from the folder you run in, or a full one.")
-    read = _read_parquet if _is_parquet(path) else _read_csv
-    try:
-        table, header = read(path, needed, wanted, ids)
-    except UnicodeError as error:
-        raise DataError(f"{path} is not UTF-8: {error}", "Save it as UTF-8.") from None
-    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid and pandas' ParserError are ValueErrors
-        raise DataError(f"{path} cannot be read: {error}", "Write the file again, or check that it is whole.") from None
-    lacking = [name for name in needed if name not in header]
+    names = header(str(path))
+    lacking = [name for name in needed if name not in names]
     if lacking:
         raise DataError(
-            f"{path} has no column {lacking[0]!r}{nearest(lacking[0], header)}",
-            f"Call its columns what the run's log calls them. It has {header}.",
+            f"{path} has no column {lacking[0]!r}{nearest(lacking[0], names)}",
+            f"Call its columns what the run's log calls them. It has {names}.",
         )
+    asked = [name for name in dict.fromkeys([*needed, *wanted]) if name in names]
+    table = read(str(path), asked, ids, Context(), encode=False)
     if not len(table):
         raise DataError(f"{path} has no rows", "Give it a row for each user (and item) to score.")
-    table.attrs["header"] = header
+    table.attrs["header"] = names
     return table
-
-
-def _is_parquet(path: Path) -> bool:
-    names = [f.name for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path.name]
-    if any(name.endswith(_PARQUET) for name in names):
-        return True
-    if any(name.endswith(_CSV) for name in names):
-        return False
-    raise DataError(f"{path} is neither Parquet nor CSV", f"Name it with one of {', '.join(_PARQUET + _CSV)}.")
-
-
-def _read_parquet(
-    path: Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str]
-) -> tuple[pd.DataFrame, list[str]]:
-    import pyarrow.dataset
-
-    source = pyarrow.dataset.dataset(str(path), format="parquet", partitioning="hive")
-    header = list(source.schema.names)
-    kept = [name for name in dict.fromkeys([*needed, *wanted]) if name in header]
-    return source.to_table(columns=kept).to_pandas(), header
-
-
-def _read_csv(
-    path: Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str]
-) -> tuple[pd.DataFrame, list[str]]:
-    files = sorted(f for f in path.iterdir() if f.name.endswith(_CSV)) if path.is_dir() else [path]
-    asked, header, parts = {*needed, *wanted}, [], []
-    for file in files:
-        options: dict[str, Any] = {"sep": "\t" if ".tsv" in file.name else ",", "encoding": "utf-8-sig"}
-        header = [str(name) for name in pd.read_csv(file, nrows=0, **options).columns]
-        kept = [name for name in header if name in asked]
-        # ids stay as written: `007` keeps its zeros, `NA` is an id
-        plain = {name: [""] if name in ids else ["", "NA", "NaN", "nan", "null"] for name in kept}
-        parts.append(
-            pd.read_csv(
-                file,
-                usecols=kept,
-                dtype=dict.fromkeys((name for name in kept if name in ids), str),
-                keep_default_na=False,
-                na_values=plain,
-                low_memory=False,
-                **options,
-            )
-        )
-    return pd.concat(parts, ignore_index=True), header
