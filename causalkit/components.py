@@ -148,7 +148,7 @@ class Encoder(Protocol):
 
     `input` says which it reads: `"texts"` (a sequence of str), `"images"` (paths) or
     `"histories"` (each user's past items). One that declares `pointwise = True`, so that a vector depends on
-    its own input alone, is only given inputs that it never saw before.
+    its own input alone, is only given inputs that it never saw before, and the same seed in every run.
     """
 
     def fit(self, inputs: Sequence[Any], *, context: Context = ...) -> Encoder:

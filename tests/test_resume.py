@@ -45,7 +45,7 @@ def done(run: ck.Run) -> set[str]:
 
 def files(run: ck.Run) -> dict[str, bytes]:
     """Everything in a run's folder but for times, and the statuses that say what was reused."""
-    told = ("events.jsonl", "manifest.json", "report.html", ".lock")
+    told = ("events.jsonl", "manifest.json", ".lock")
     found = {str(p.relative_to(run.path)): p for p in run.path.rglob("*") if p.is_file()}
     return {name: path.read_bytes() for name, path in found.items() if name not in told}
 
@@ -328,6 +328,33 @@ def test_only_texts_that_changed_are_encoded_again(tmp_path: Path) -> None:
     table = more.embeddings.item
     assert table is not None
     assert (table.vectors == Letters().encode(list(more.dataset.item_texts().reindex(table.ids)))).all()
+
+
+@component
+class Drawn:
+    """Vectors drawn by the text and the seed."""
+
+    input: ClassVar[str] = "texts"
+    pointwise: ClassVar[bool] = True
+
+    def fit(self, inputs: Any, *, context: Context = Context()) -> Drawn:
+        return self
+
+    def encode(self, inputs: Any, *, context: Context = Context()) -> Any:
+        return np.array([context.rng(text).normal(size=3) for text in inputs], np.float32)
+
+
+def test_vectors_kept_under_one_seed_are_those_of_another(tmp_path: Path) -> None:
+    registry = registry_with(drawn=("encoder", Drawn))
+
+    def vectors(runs: Path, seed: int) -> Any:
+        config = SHOP | {"encode": {"item": "drawn"}}
+        made = ck.run(config, seed=seed, runs_dir=runs, registry=registry, until="encode").embeddings
+        assert made is not None and made.item is not None
+        return made.item.vectors
+
+    vectors(tmp_path / "shared", 1)
+    assert (vectors(tmp_path / "shared", 2) == vectors(tmp_path / "alone", 2)).all()
 
 
 def test_a_step_whose_key_cannot_be_had_says_why(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def _encoded(
     if not getattr(encoder, "pointwise", False):
         vectors = encoder.fit(texts, context=context).encode(texts, context=context)
         return _checked_vectors(vectors, len(texts), use)
+    context = replace(context, root_seed=0)  # vectors are kept for runs with other seeds
     distinct = sorted(dict.fromkeys(texts), key=lambda text: (-len(text), text))
     keys = text_keys(distinct)
     vectors, known = kept.find(keys) if kept is not None else _nothing(len(keys))
