@@ -36,7 +36,7 @@ def rows_of(run: Run) -> Dataset:
     DataError : the log can no longer be had.
     """
     assert run.split is not None
-    refitted = (run.path / "refit" / "effects" / "object.json").is_file() and run.split.values("test")
+    refitted = (run.path / "refit" / "effects" / "object.json").is_file()
     return run.split.take(run.log(), "training", *(["test"] if refitted else []))
 
 

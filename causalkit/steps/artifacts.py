@@ -76,8 +76,7 @@ def had_again(step: str, load: Load, rows: Path, before: Work) -> dict[str, Any]
         made["estimator"] = _estimator(before, load("private/own_effects"))
     if step == "refit":
         assert before.split is not None
-        both = before.split.values("test") != ()
-        made["training"] = before.split.take(before.log, "training", "test") if both else before.made.training
+        made["training"] = before.split.take(before.log, "training", "test")
     if step == "rank":
         made |= {"ranker": before.config.rank.use, "scores": _scores(before)}
     return made

@@ -74,7 +74,7 @@ class Split:
     parts: Mapping[str, tuple[Any, ...]]
 
     def values(self, *names: str) -> tuple[Any, ...]:
-        """The column's values of some parts together."""
+        """The column's values of some parts together; a part that is not there has none."""
         return tuple(value for name in names for value in self.parts.get(name, ()))
 
     def take(self, dataset: Dataset, *names: str) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,10 +109,6 @@ class CausalGraph:
     def undirected(self) -> tuple[Edge, ...]:
         """Edges whose direction is not known (`--`, `o-o`)."""
         return tuple(e for e in self.edges if e.mark in ("--", "o-o"))
-
-    def with_edges(self, edges: Iterable[Edge]) -> CausalGraph:
-        """The graph with other edges."""
-        return CausalGraph(self.nodes, tuple(edges), self.separations, self.notes)
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """Every edge as `source → target` with attributes `mark` and `confidence`."""
