@@ -73,8 +73,12 @@ def _item_table(dataset: Dataset, found: Contrast, unit: str) -> pd.DataFrame:
     unread = (reason == "") & ~(found.stderr > 0)
     reason[unread & ((found.treated < 2) | (found.control < 2))] = f"one exposed or unexposed {unit} has no error"
     reason[unread & (reason == "")] = "the outcome never varies"
+    return _table(dataset.items.index, found, reason=reason)
+
+
+def _table(index: pd.Index[Any], found: Contrast, **more: Any) -> pd.DataFrame:
     return item_table(
-        dataset.items.index,
+        index,
         raw=found.effect,
         raw_stderr=found.stderr,
         df=found.df,
@@ -82,7 +86,7 @@ def _item_table(dataset: Dataset, found: Contrast, unit: str) -> pd.DataFrame:
         control=found.control,
         ess=found.ess,
         baseline=found.baseline,
-        reason=reason,
+        **more,
     )
 
 
@@ -91,15 +95,7 @@ def _segment_part(
 ) -> dict[str, Any]:
     items, segments = cells.values()
     found = contrast(data, len(items) * len(segments), clustered=clustered)
-    table = item_table(
-        pd.RangeIndex(len(items) * len(segments)),
-        raw=found.effect,
-        raw_stderr=found.stderr,
-        df=found.df,
-        treated=found.treated,
-        control=found.control,
-        baseline=found.baseline,
-    )
+    table = _table(pd.RangeIndex(len(items) * len(segments)), found)
     names = {"item": np.repeat(items, len(segments)), "segment": np.tile(segments.astype(object), len(items))}
     columns = ["effect", "stderr", "lower", "upper", "raw", "raw_stderr"]
     return {
