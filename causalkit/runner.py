@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WEEK = 7 * 86_400.0
 
-__all__ = ["STEPS", "Run", "RunSummary", "build", "free", "list_runs", "open_run", "plan", "run"]
+__all__ = ["STEPS", "Run", "RunSummary", "build", "free", "kept_bytes", "list_runs", "open_run", "plan", "run"]
 
 
 def build(kind: str, use: str, registry: Registry | None = None, **params: Any) -> Any:
@@ -186,6 +186,11 @@ def free(runs_dir: str | Path = "runs", keep_gb: float = 0.0, *, spare_unfinishe
     runs = Path(runs_dir)
     spared = _needed_by_unfinished(runs) if spare_unfinished else ()
     return Cache(runs / ".cache").trim(keep_gb * 1e9, spared)
+
+
+def kept_bytes(runs_dir: str | Path = "runs") -> int:
+    """Bytes that are kept to be reused."""
+    return Cache(Path(runs_dir) / ".cache").size()
 
 
 def _needed_by_unfinished(runs: Path) -> set[str]:

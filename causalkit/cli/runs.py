@@ -141,7 +141,11 @@ def gc(keep_gb: float, unfinished: bool, runs_dir: str, out: Output) -> None:
 
     It lies in <runs-dir>/.cache. The runs themselves stay as they are.
     """
-    from causalkit.runner import free
+    from causalkit.runner import free, kept_bytes
 
     freed = free(runs_dir, keep_gb, spare_unfinished=not unfinished)
-    out.result({"freed_bytes": freed}, lambda console: console.print(f"{freed / 1e6:,.1f} MB freed"))
+    kept = kept_bytes(runs_dir)
+    if kept > keep_gb * 1e9 and not unfinished:
+        out.say("What unfinished runs need to go on is kept; --unfinished frees that, too.")
+    told = f"{freed / 1e6:,.1f} MB freed, {kept / 1e6:,.1f} MB kept"
+    out.result({"freed_bytes": freed, "kept_bytes": kept}, lambda console: console.print(told))

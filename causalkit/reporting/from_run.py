@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from causalkit.reporting.view import Count, DatasetFacts, LadderRow, ReportView, TextGain
@@ -10,8 +11,14 @@ from causalkit.types import NO_TEXT, Dataset, Effects, Estimand, Facts, Measurem
 
 if TYPE_CHECKING:
     from causalkit.runner import Run
+    from causalkit.types import StepRecord
 
 __all__ = ["report_view"]
+
+_COMMANDS = (
+    "pip install 'causalkit[demo]'",
+    "causalkit run config.yaml  # the config below, beside this report; its paths start where the run was started",
+)
 
 
 def report_view(run: Run) -> ReportView:
@@ -44,13 +51,13 @@ def report_view(run: Run) -> ReportView:
         ranking=run.ranking,
         explanation=run.explanation,
         assumptions=tuple(_assumptions(data, estimand, run.effects, run.graph is not None)) if data else (),
-        commands=_commands(m["name"], m["seed"]),
+        commands=_COMMANDS,
         config=config,
         config_hash=m["config_hash"],
         data_fingerprint=m["data_fingerprint"],
         versions=m["versions"],
         seed=m["seed"],
-        steps=run.result.steps,
+        steps=tuple(_steps(run)),
     )
 
 
@@ -186,5 +193,8 @@ def _assumptions(data: Dataset, estimand: Estimand | None, effects: Effects | No
         yield from effects.assumptions
 
 
-def _commands(name: str, seed: int) -> tuple[str, ...]:
-    return ("pip install 'causalkit[demo]'", f"causalkit run {name} --seed {seed}")
+def _steps(run: Run) -> Iterator[StepRecord]:
+    """The steps before the report; one that was reused is done, so that the same results give the same bytes."""
+    for step in run.result.steps:
+        if step.step != "report":
+            yield replace(step, status="done") if step.status == "reused" else step
