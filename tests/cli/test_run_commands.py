@@ -146,6 +146,25 @@ def test_many_workers_of_the_serial_executor_are_refused(folder, tmp_path, capsy
     assert not (tmp_path / "none").exists()
 
 
+def test_a_report_written_anew_is_the_same_and_repeats_the_run_by_its_own_config(folder, tmp_path, capsys):
+    overrides = ("-o", "estimate=difference-in-means", "-o", "seed=4")
+    assert call(capsys, "run", folder / "shop.yaml", *overrides, "--runs-dir", tmp_path, "-q")[0] == 0
+    (report,) = tmp_path.glob("2*/report.html")
+    before = report.read_bytes()
+    assert b"causalkit run config.yaml" in before
+    assert call(capsys, "report", "--write", "--runs-dir", tmp_path)[0] == 0
+    assert report.read_bytes() == before
+
+
+def test_what_gc_keeps_is_told(folder, tmp_path, capsys):
+    assert call(capsys, "run", folder / "shop.yaml", "--until", "identify", "--runs-dir", tmp_path, "-q")[0] == 0
+    told = json.loads(call(capsys, "runs", "gc", "--keep-gb", 1, "--runs-dir", tmp_path, "--json")[1])
+    assert told["freed_bytes"] == 0 < told["kept_bytes"]
+    code, out, err = call(capsys, "runs", "gc", "--runs-dir", tmp_path)
+    assert (code, err) == (0, "")
+    assert out.endswith("MB freed, 0.0 MB kept\n")
+
+
 def test_a_config_in_the_place_of_a_run_is_told_where_it_goes(folder, tmp_path, capsys):
     code, _, err = call(capsys, "run", "--resume", "shop", "--runs-dir", tmp_path)
     assert code == 2
