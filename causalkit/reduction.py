@@ -8,7 +8,10 @@ process execution agree to the last bit.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -136,7 +139,7 @@ class _Place:
         """Where an earlier run of the same step was, or the beginning."""
         if context.journal is None:
             return cls(None)
-        sort = f"{type(reduction).__qualname__} {list(columns)} {rows} by {context.part_rows}"
+        sort = f"{type(reduction).__qualname__} {list(columns)} {rows} by {context.part_rows} {_told(reduction)}"
         slot = context.journal.slot(sort)
         found = slot.load()
         if found is None:
@@ -161,6 +164,18 @@ class _Place:
             facts = {of: dict(state.facts) for of, state in states.items()}
             self.slot.save(arrays, {**facts, "turn": self.turn, "done": self.done})
         return self
+
+
+def _told(reduction: Any) -> str:
+    """Hash of a reduction's own parameters; empty where it cannot be pickled, so that only its class tells."""
+    held = io.BytesIO()
+    pickler = pickle.Pickler(held)
+    pickler.fast = True  # what is equal is written alike, whether or not it is the same object
+    try:
+        pickler.dump(reduction)
+    except Exception:  # whatever a stranger's object raises
+        return ""
+    return hashlib.sha256(held.getbuffer()).hexdigest()
 
 
 def _settled(state: State) -> State:
