@@ -220,3 +220,14 @@ def test_an_entry_that_is_replaced_while_it_is_read_is_not_damaged(tmp_path: Pat
     found = cache.find("load", "k")
     beside.join()
     assert (found and found.made_by, told) == ("run-2", [])
+
+
+def test_what_a_run_still_shows_is_not_counted_as_freed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    entry = _keep(cache)
+    shown = sum(path.stat().st_size for _, path in entry.public())
+    for name, source in entry.public():
+        copy_or_link(source, tmp_path / "run" / name)
+    whole = cache.size()
+    assert cache.trim(0) == whole - shown
+    assert cache.size() == 0

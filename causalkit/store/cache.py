@@ -172,25 +172,26 @@ class Cache:
     def trim(self, bound: float, spared: Container[str] = ()) -> int:
         """Remove what was used longest ago until at most `bound` bytes are kept; returns the bytes freed.
 
-        Names in `spared` (`<step>-<key>`, or an encoder's key) stay. What killed processes left
-        half-written goes in any case, once it is a day old.
+        What a run shows as well stays on disk, and is not counted as freed. Names in `spared`
+        (`<step>-<key>`, or an encoder's key) stay. What killed processes left half-written goes in any case,
+        once it is a day old.
         """
         units = sorted(self._units(), key=lambda unit: unit[0])
-        total = before = sum(size for _, size, _ in units)
-        for used, size, place in units:
+        total, freed = sum(sum(map(_size, files)) for _, files, _ in units), 0
+        for used, files, place in units:
             is_left_over = place.parent.name == "unfinished" or place.name.startswith(_GONE)
             if place.name not in spared and (total > bound or (is_left_over and used < time.time() - _DAY)):
+                total -= sum(map(_size, files))
+                freed += sum(_size(file) for file in files if _links(file) == 1)
                 _remove(place)
-                total -= size
-        return before - total
+        return freed
 
-    def _units(self) -> Iterator[tuple[float, int, Path]]:
-        """When last used, size and place of everything that can be removed by itself."""
+    def _units(self) -> Iterator[tuple[float, list[Path], Path]]:
+        """When last used, files and place of everything that can be removed by itself."""
         for kind in ("steps", "parts", "vectors", "unfinished"):
             for place in _listed(self.folder / kind):
                 files = list(_files(place))
-                used = max((_mtime(p) for p in [*files, place]), default=0.0)
-                yield used, sum(_size(p) for p in files), place
+                yield max((_mtime(p) for p in [*files, place]), default=0.0), files, place
 
     def _place(self, step: str, key: str) -> Path:
         return self.folder / "steps" / f"{step}-{key}"
@@ -249,6 +250,13 @@ def _listed(folder: Path) -> list[Path]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _links(path: Path) -> int:
+    try:
+        return path.stat().st_nlink
     except OSError:
         return 0
 

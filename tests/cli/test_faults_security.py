@@ -6,6 +6,7 @@ Fault 50, a cache that was tampered with, is among the process faults.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 
 import numpy as np
@@ -117,10 +118,16 @@ def test_fault_48_a_structure_that_points_out_of_its_folder_is_refused(ran, tmp_
     told["table"]["$table"] = str(tmp_path / "secret.parquet")
     path.unlink()  # it may be a link to what is kept
     path.write_text(json.dumps(told))
+    digests = place / "step.json"
+    signed = digests.read_text()
+    known = json.loads(signed)
+    known["files"]["public/ranking/object.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    digests.write_text(json.dumps(known))
     try:
         done = causalkit("recommend", cwd=work)
     finally:
         path.write_text(before)
+        digests.write_text(signed)
     assert done.code == 1, done.err
     assert "names a file outside of its folder" in done.err
 
