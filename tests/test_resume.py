@@ -420,3 +420,22 @@ def test_an_error_of_the_config_does_not_ask_to_resume(tmp_path: Path) -> None:
         ck.run(SHOP | {"rank": {"use": "uplift"}, "identify": {"adjust": ["nothing"]}}, runs_dir=tmp_path)
     assert "when you run the mended config" in told.value.todo
     assert "--resume" not in told.value.todo
+
+
+def test_a_log_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    @component
+    class Moving:
+        """A log that is another one each time."""
+
+        asked: ClassVar[list[int]] = []
+
+        def fingerprint(self, *, context: Context = Context()) -> str:
+            self.asked.append(1)
+            return str(len(self.asked))
+
+        def load(self, *, context: Context = Context()) -> Any:
+            return ck.build("dataset", "simulated", users=60, items=12, weeks=8).load()
+
+    with pytest.raises(DataError, match="changed while it was read"):
+        ck.run(SHOP | {"data": "moving"}, runs_dir=tmp_path, registry=registry_with(moving=("dataset", Moving)))
+    assert not (tmp_path / ".cache" / "steps").exists()

@@ -73,9 +73,11 @@ class Shelf:
         return "" if step == "load" and not data else self._key(step, data, self.context.device)
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
-        """Keep what a step has just made."""
+        """Keep what a step has just made; raises `DataError` for a log that changed while it was read."""
         from causalkit.steps.artifacts import fits_in_memory
 
+        if step == "load" and self._source_now() != self._source:
+            raise DataError("the log was changed while it was read", "Run again when whoever writes it is done.")
         data = (self._source or f"rows {made['fingerprint']}") if step == "load" else ""
         entry = self.cache.keep(
             step,
@@ -131,7 +133,10 @@ class Shelf:
 
     @cached_property
     def _source(self) -> str:
-        """What the dataset says of the files it reads; empty where it does not say."""
+        """What the dataset said of the files it reads when the run began; empty where it does not say."""
+        return self._source_now()
+
+    def _source_now(self) -> str:
         source = self.registry.build("dataset", self.config.data.to_dict())
         if not callable(getattr(source, "fingerprint", None)):
             return ""
