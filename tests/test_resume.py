@@ -15,6 +15,8 @@ from causalkit.components import Context, component
 from causalkit.errors import CausalkitError, ComponentError, DataError, StoreError, UsageError
 from causalkit.registry import Registry
 from causalkit.runner import free, list_runs
+from causalkit.steps.keys import NEEDS
+from causalkit.steps.shelf import Shelf
 from causalkit.store.cache import Cache
 from causalkit.types import StepRecord
 from tests.test_runner import SHOP as WHOLE
@@ -230,26 +232,18 @@ def test_rows_are_had_from_the_cache_or_read_once_more(own: Path) -> None:
     assert len(kept.interactions) == run.folder.load("load/facts").rows
 
 
-def test_a_step_is_given_nothing_that_its_key_does_not_name(tmp_path: Path) -> None:
-    seen: list[Any] = []
-
-    @component
-    class Curious:
-        """Keeps what it is shown."""
-
-        needs: ClassVar[frozenset[str]] = frozenset({"effects"})
-
-        def explain(self, ranking: Any, outputs: Any, *, context: Context = Context()) -> Any:
-            seen.append(outputs)
-            return ck.build("explainer", "receipt").explain(ranking, outputs)
-
-    registry = registry_with(curious=("explainer", Curious))
-    ck.run(SHOP | {"explain": "curious"}, runs_dir=tmp_path, registry=registry)
-    assert seen[0].measurements
-    assert seen[0].variables is not None
-    from causalkit.steps.keys import NEEDS
-
-    assert set(NEEDS["explain"].steps) >= {"evaluate", "discover"}
+def test_a_step_is_given_nothing_that_its_key_does_not_name(own: Path) -> None:
+    run = ck.open_run("latest", own)
+    shelf = Shelf(Cache(own / ".cache"), run.config, run.registry, Context(root_seed=run.config.seed), run.id)
+    assert all(shelf.find(step) for step in NEEDS if step in DONE)
+    everything = shelf.outputs()
+    assert everything is not None
+    filled = {"discover": "graph", "encode": "embeddings", "rank": "ranking", "evaluate": "measurements"}
+    assert all(getattr(everything, name) for name in filled.values())
+    for step in DONE - {"load", "encode", "discover"}:
+        made = shelf.work_for(step).made
+        given = {source for source, name in filled.items() if getattr(made, name)}
+        assert given == filled.keys() & set(NEEDS[step].steps), step
 
 
 def test_editing_a_component_does_its_step_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

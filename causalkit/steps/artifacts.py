@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from causalkit.errors import StoreError
 from causalkit.steps.rank import fit_ranker
 from causalkit.steps.work import Filled, Work
 from causalkit.types import Dataset, Effects, Scores, Table
@@ -96,12 +95,9 @@ def _without_rows(dataset: Dataset) -> Dataset:
 def _loaded(load: Load, rows: Path) -> dict[str, Any]:
     from causalkit.types import ParquetTable
 
-    skeleton = load("public/dataset")
-    if skeleton is None:
-        raise StoreError(f"{rows.parent} holds no dataset", "Run again with --fresh.")
     table = ParquetTable.open(rows)
     kept = Table(table.frame()) if fits_in_memory(table) else table
-    dataset = replace(skeleton, interactions=kept, truth=load("private/truth"))
+    dataset = replace(load("public/dataset"), interactions=kept, truth=load("private/truth"))
     return {
         "dataset": dataset,
         "split": load("public/split"),

@@ -46,12 +46,13 @@ def _encoded(
     distinct = sorted(dict.fromkeys(texts), key=lambda text: (-len(text), text))
     keys = text_keys(distinct)
     vectors, known = kept.find(keys) if kept is not None else _nothing(len(keys))
+    fitted = encoder if known.all() else encoder.fit(texts, context=context)
     for start in range(0, len(distinct), SHARD):
         lacking = start + np.flatnonzero(~known[start : start + SHARD])
         if not len(lacking):
             continue
         context.begin("texts", start // SHARD)
-        made = encoder.fit(texts, context=context).encode([distinct[i] for i in lacking], context=context)
+        made = fitted.encode([distinct[i] for i in lacking], context=context)
         made = _checked_vectors(made, len(lacking), use)
         if kept is not None:
             kept.keep(keys[lacking], made)
