@@ -231,10 +231,6 @@ class ParquetTable(Table):
         return pd.DataFrame(columns, index=index, copy=False)[list(names)]
 
 
-def _values(column: StoredColumn, table: pa.Table | None) -> Any:
-    return [] if table is None else column.decode(table[column.name])
-
-
 def _stored(table: Table) -> list[StoredColumn]:
     """How each column is to be stored; object columns are looked through, others by their dtype."""
     head = table.head()
