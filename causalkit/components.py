@@ -81,12 +81,15 @@ class Declaration:
     target : `"package.module:Class"`; imported only when the component is built.
     summary : one line for `causalkit plugins list`.
     api : the contract it was written for; one that the frame does not speak is refused by name.
+    examples : `"package.module:function"`, which takes an empty folder (a `pathlib.Path`) and gives the components
+        to check; needed only where its defaults will not do, such as for one that needs files or holds another.
     """
 
     name: str
     target: str
     summary: str
     api: int = API
+    examples: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,17 @@
+"""The checks, a file for each kind; importing this package enters them all."""
+
+from causalkit.testing.checks import (  # noqa: F401
+    any_kind,
+    dataset,
+    discoverer,
+    encoder,
+    estimator,
+    executor,
+    explainer,
+    llm,
+    metric,
+    propensity,
+    ranker,
+    refuter,
+    tracker,
+)

@@ -1,0 +1,3 @@
+"""What a dataset must do."""
+
+from __future__ import annotations

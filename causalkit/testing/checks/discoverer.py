@@ -1,0 +1,3 @@
+"""What a discoverer must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What an encoder must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What an estimator must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What an executor must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What an explainer must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What a llm must do."""
+
+from __future__ import annotations

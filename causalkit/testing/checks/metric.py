@@ -1,0 +1,3 @@
+"""What a metric must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What a propensity must do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What a ranker must do."""
+
+from __future__ import annotations

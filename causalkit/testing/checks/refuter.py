@@ -1,0 +1,3 @@
+"""What a refuter must do."""
+
+from __future__ import annotations

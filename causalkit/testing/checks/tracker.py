@@ -1,0 +1,3 @@
+"""What a tracker must do."""
+
+from __future__ import annotations
