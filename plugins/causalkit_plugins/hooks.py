@@ -8,10 +8,21 @@ from causalkit.hookspecs import hookimpl
 _HERE = "causalkit_plugins"
 
 
-def _declare(folder: str, *rows: tuple[str, str, str]) -> list[Declaration]:
-    """Declarations from (name, Class, summary); the module is the name with underscores."""
+def _declare(folder: str, *rows: tuple[str, str, str], examples: tuple[str, ...] = ()) -> list[Declaration]:
+    """Declarations from (name, Class, summary); the module is the name with underscores.
+
+    `examples` names those that can't be checked with their defaults: a function of that name in
+    `causalkit_plugins.examples.<folder>` gives what to check.
+    """
+    modules = {name: name.replace("-", "_") for name, _, _ in rows}
     return [
-        Declaration(name, f"{_HERE}.{folder}.{name.replace('-', '_')}:{cls}", summary) for name, cls, summary in rows
+        Declaration(
+            name,
+            f"{_HERE}.{folder}.{modules[name]}:{cls}",
+            summary,
+            examples=f"{_HERE}.examples.{folder}:{modules[name]}" if name in examples else "",
+        )
+        for name, cls, summary in rows
     ]
 
 

@@ -4,6 +4,7 @@ from causalkit.testing.checks import (  # noqa: F401
     any_kind,
     dataset,
     discoverer,
+    effect_worlds,
     encoder,
     estimator,
     executor,

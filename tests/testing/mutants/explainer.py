@@ -1,0 +1,9 @@
+"""Components that pass, and that fail, the checks in `causalkit.testing.checks.explainer`."""
+
+from __future__ import annotations
+
+from tests.testing.mutants import Make
+
+HEALTHY: list[Make] = []
+
+MUTANTS: dict[str, Make] = {}
