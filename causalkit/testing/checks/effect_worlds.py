@@ -1,3 +1,3 @@
-"""What an estimator must do in worlds whose effects are planted: be right where it claims to be, and say so elsewhere."""
+"""What an estimator must do in planted worlds: be right where it claims to be, and say so elsewhere."""
 
 from __future__ import annotations

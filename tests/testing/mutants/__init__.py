@@ -11,7 +11,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FILES = ("any_kind", "dataset", "encoder", "discoverer", "propensity", "estimator", "effect_worlds", "refuter", "ranker", "explainer", "metric", "llm", "executor", "tracker")  # fmt: skip
+FILES = (
+    "any_kind",
+    "dataset",
+    "encoder",
+    "discoverer",
+    "propensity",
+    "estimator",
+    "effect_worlds",
+    "refuter",
+    "ranker",
+    "explainer",
+    "metric",
+    "llm",
+    "executor",
+    "tracker",
+)
 
 Make = Callable[[Path], Any]
 
