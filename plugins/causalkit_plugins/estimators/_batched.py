@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-
-from causalkit.errors import DataError
-from causalkit.types import Dataset
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -57,34 +53,6 @@ def batches(item: Ints, items: int, width: int) -> Iterator[Batch]:
         real = np.arange(longest)[None, :] < count[chosen][:, None]
         yield Batch(chosen, np.where(real, order[np.minimum(place, len(order) - 1)], -1))
         start = end
-
-
-def design(dataset: Dataset, rows: pd.DataFrame, names: Sequence[str]) -> Floats:
-    """Adjustment columns as numbers `[rows, d]`: categories become 0/1 columns, the first left out.
-
-    Raises
-    ------
-    DataError : a value that is missing or infinite, or a column that is neither number nor category.
-    """
-    columns: list[Floats] = []
-    for name in names:
-        column = rows[name]
-        kind = dataset.schema[name].kind if name in dataset.schema else "continuous"
-        is_number = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-        if kind == "categorical" or not is_number:
-            codes, found = pd.factorize(column, sort=True, use_na_sentinel=False)
-            if len(found) > 200:
-                raise DataError(f"{name!r} has {len(found)} categories to adjust for", "Group them, or leave it out.")
-            columns += [(codes == k).astype(float) for k in range(1, len(found))]
-            continue
-        values = column.to_numpy(float, na_value=np.nan)
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"column {name!r} is adjusted for, and is missing or infinite in {(~np.isfinite(values)).sum()} rows",
-                "Fill or drop those rows first (`clean:` in a config).",
-            )
-        columns.append(values)
-    return np.stack(columns, 1) if columns else np.empty((len(rows), 0))
 
 
 def standardised(x: Floats, w: Floats) -> tuple[Floats, Floats]:

@@ -9,11 +9,21 @@ import numpy as np
 import pandas as pd
 
 from causalkit.errors import DataError
+from causalkit.estimation import (
+    adjusted,
+    codes_of,
+    design,
+    item_table,
+    needed_columns,
+    plain_reason,
+    pooled_of,
+    sound_rows,
+    unit_codes,
+)
 from causalkit.types import Dataset, Estimand, Pooled
 
-from ._batched import Floats, Ints, batches, design, predicted, ridge, standardised
+from ._batched import Floats, Ints, batches, predicted, ridge, standardised
 from ._contrast import UnitSums, contrast, summed
-from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
 from ._shrinkage import ArmPrior, ArmSums, Priors
 
 

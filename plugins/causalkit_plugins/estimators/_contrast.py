@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from causalkit.estimation import codes_of, sound_rows
 from causalkit.reduction import NextRound, State
 from causalkit.types import Dataset, Estimand
 
-from ._effects import codes_of, sound_rows
 from ._unit_groups import Dealt
 
 Floats = npt.NDArray[np.float64]

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from causalkit.estimation import codes_of, sound_rows
 from causalkit.reduction import NextRound, State
 from causalkit.types import Dataset, Estimand
 
-from ._effects import codes_of, sound_rows
 from ._gram import TOLERANCE, Moments, Partial
 from ._terms import Term
 from ._unit_groups import UnitHash, group_count, groups_of, seen, seen_by_both

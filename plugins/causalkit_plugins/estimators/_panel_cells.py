@@ -15,10 +15,10 @@ import pandas as pd
 
 from causalkit.components import Context
 from causalkit.errors import DataError, nearest
+from causalkit.estimation import codes_of, needed_columns, sound_rows
 from causalkit.reduction import State, add_states, reduce_table
 from causalkit.types import Column, Dataset, Estimand, Table, adjustment_columns
 
-from ._effects import codes_of, needed_columns, sound_rows
 from ._terms import Term, terms_of
 
 Floats = npt.NDArray[np.float64]

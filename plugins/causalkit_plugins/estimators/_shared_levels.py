@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.components import Context
+from causalkit.estimation import codes_of, needed_columns, sound_rows
 from causalkit.reduction import State, add_states, reduce_table
 from causalkit.statistics import t_interval
 from causalkit.types import Dataset, Estimand, Table
-
-from ._effects import codes_of, needed_columns, sound_rows
 
 Floats = npt.NDArray[np.float64]
 _FLOOR = 0.25

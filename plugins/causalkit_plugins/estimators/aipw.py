@@ -11,6 +11,17 @@ from pydantic import Field
 
 from causalkit.components import Context, Level, component
 from causalkit.errors import DataError
+from causalkit.estimation import (
+    adjusted,
+    codes_of,
+    design,
+    item_table,
+    needed_columns,
+    plain_reason,
+    pooled_of,
+    sound_rows,
+    unit_codes,
+)
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled
 
 from ._batched import (
@@ -19,14 +30,12 @@ from ._batched import (
     Ints,
     batches,
     dealt_folds,
-    design,
     logistic,
     predicted,
     ridge,
     sigmoid,
     standardised,
 )
-from ._effects import adjusted, codes_of, item_table, needed_columns, plain_reason, pooled_of, sound_rows, unit_codes
 
 _MOST_ROWS = 50_000_000
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from causalkit.components import Context, component
+from causalkit.estimation import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of
 from causalkit.reduction import reduce_table
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled, SegmentMap
 
 from ._contrast import CellSums, Contrast, UnitSums, contrast, summed, unit_scores
-from ._effects import bare, item_table, levels_of, needed_columns, plain_reason, pooled_of
 from ._unit_groups import Dealt, UnitHash
 
 MOST_SUMS = 2_000_000

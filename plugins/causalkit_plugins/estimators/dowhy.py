@@ -19,10 +19,10 @@ from pydantic import Field
 
 from causalkit.components import Context, Level, component
 from causalkit.errors import DataError, InvalidParameter, Problem, nearest
+from causalkit.estimation import adjusted, codes_of, design, item_table, needed_columns, sound_rows, unit_codes
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
-from ._batched import Floats, Ints, design
-from ._effects import adjusted, codes_of, item_table, needed_columns, sound_rows, unit_codes
+from ._batched import Floats, Ints
 
 _METHODS = {
     "linear-regression": "linear_regression_estimator:LinearRegressionEstimator",

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from causalkit.components import Context, Level, component
 from causalkit.errors import DataError
+from causalkit.estimation import item_table, pooled_of
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
 from . import _panel_pooled as pooled
-from ._effects import item_table, pooled_of
 from ._panel_cells import Cells, read_cells
 from ._panel_fit import PanelFit, Rule, fit_cells
 from ._shared_noise import moderated_variance

@@ -11,11 +11,11 @@ import pandas as pd
 from pydantic import Field
 
 from causalkit.components import Context, Level, component
+from causalkit.estimation import adjusted, bare, item_table, needed_columns, plain_reason, pooled_of
 from causalkit.reduction import reduce_table
 from causalkit.statistics import t_interval
 from causalkit.types import LADDER_COLUMNS, Dataset, Effects, Embeddings, Estimand, Pooled
 
-from ._effects import adjusted, bare, item_table, needed_columns, plain_reason, pooled_of
 from ._gram import TOLERANCE, Partial
 from ._least_squares import Found, LeastSquares, Sums
 from ._terms import terms_of

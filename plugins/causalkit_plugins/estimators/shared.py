@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from causalkit.components import Context, Estimator, Level, clone, component
+from causalkit.estimation import item_table
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, SegmentMap
 
 from . import _shared_fit as model
-from ._effects import item_table
 from ._shared_levels import Counts, count, proportional, responses
 
 Floats = npt.NDArray[np.float64]

@@ -148,7 +148,7 @@ def test_nothing_to_adjust_for_makes_doubly_robust_and_naive_agree():
 def test_workers_are_sent_no_rows_but_their_part():
     import pickle
 
-    from causalkit_plugins.estimators._effects import bare
+    from causalkit.estimation import bare
 
     world = personal_world(users=300, items=10)
     assert len(pickle.dumps(bare(world.dataset))) < 5000

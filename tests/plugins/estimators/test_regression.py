@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from causalkit_plugins.estimators._effects import bare
 from causalkit_plugins.estimators._least_squares import LeastSquares
 from causalkit_plugins.estimators._terms import Term
 from causalkit_plugins.estimators._unit_groups import UnitHash
@@ -19,6 +18,7 @@ from causalkit_plugins.estimators.regression import Regression
 
 from causalkit import Context
 from causalkit.errors import DataError
+from causalkit.estimation import bare
 from causalkit.reduction import NextRound, State, reduce_table
 from causalkit.types import ITEM_COLUMNS, LADDER_COLUMNS, Column, Dataset, Estimand, ParquetTable, Schema, Table
 

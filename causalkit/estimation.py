@@ -1,4 +1,4 @@
-"""What estimators share: ids to codes, sound rows, and the finished item table."""
+"""What every estimator needs, built in or not: rows that are sound, ids as codes, the finished item table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ import pandas as pd
 from causalkit.errors import DataError, nearest
 from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_sided_p
 from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, Table, adjustment_columns
+
+__all__ = [
+    "adjusted",
+    "bare",
+    "codes_of",
+    "design",
+    "item_table",
+    "levels_of",
+    "needed_columns",
+    "plain_reason",
+    "pooled_of",
+    "sound_rows",
+    "unit_codes",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,6 +81,34 @@ def adjusted(dataset: Dataset, estimand: Estimand) -> tuple[str, ...]:
                 f"Its rows have {list(present)}.",
             )
     return tuple(dict.fromkeys(name for name in names if name in present))
+
+
+def design(dataset: Dataset, rows: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Adjustment columns as numbers `[rows, d]`: categories become 0/1 columns, the first left out.
+
+    Raises
+    ------
+    DataError : a value that is missing or infinite, or a column that is neither number nor category.
+    """
+    columns: list[Floats] = []
+    for name in names:
+        column = rows[name]
+        kind = dataset.schema[name].kind if name in dataset.schema else "continuous"
+        is_number = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+        if kind == "categorical" or not is_number:
+            codes, found = pd.factorize(column, sort=True, use_na_sentinel=False)
+            if len(found) > 200:
+                raise DataError(f"{name!r} has {len(found)} categories to adjust for", "Group them, or leave it out.")
+            columns += [(codes == k).astype(float) for k in range(1, len(found))]
+            continue
+        values = column.to_numpy(float, na_value=np.nan)
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"column {name!r} is adjusted for, and is missing or infinite in {(~np.isfinite(values)).sum()} rows",
+                "Fill or drop those rows first (`clean:` in a config).",
+            )
+        columns.append(values)
+    return np.stack(columns, 1) if columns else np.empty((len(rows), 0))
 
 
 def sound_rows(rows: pd.DataFrame, dataset: Dataset, estimand: Estimand) -> pd.DataFrame:
