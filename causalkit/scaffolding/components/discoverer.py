@@ -1,0 +1,54 @@
+"""Edges that no small set of other columns explains away."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+from math import erfc, sqrt
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from causalkit.components import Context, component
+from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Mark, Variables
+
+
+@component
+class SmallSets:
+    """Joins two columns unless they are uncorrelated given none, one or two others (Spirtes, Glymour & Scheines 2000).
+
+    Correlations are tested by Fisher's z. Directions come from knowledge alone; what it leaves open is `--`.
+    """
+
+    assumes: ClassVar[frozenset[str]] = frozenset({"sufficiency", "faithfulness", "linear-gaussian"})
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    "A pair is left apart where the largest p-value of its tests is this or more."
+
+    def discover(
+        self, variables: Variables, knowledge: Knowledge | None = None, *, context: Context = Context()
+    ) -> CausalGraph:
+        """The graph over `variables`, never against `knowledge`."""
+        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known.check(variables.names)
+        numbers = {
+            c: v if v.dtype.kind in "biuf" else pd.factorize(v, sort=True)[0] for c, v in variables.table.items()
+        }
+        related, edges = pd.DataFrame(numbers).corr().fillna(0.0), []
+        for pair in context.track(list(combinations(variables.names, 2)), "pairs"):
+            a, b = pair if known.allows(*pair) else pair[::-1]
+            rest, n = [c for c in variables.names if c not in pair], variables.effective_n(a, b)
+            sets = chain.from_iterable(combinations(rest, size) for size in range(3))
+            p = max(self._p_value(related.loc[[a, b, *given], [a, b, *given]].to_numpy(), n) for given in sets)
+            mark: Mark = "--" if known.allows(b, a) else "->"
+            if (a, b) in known.required:
+                edges.append(Edge(a, b, "->", 1.0, (Evidence("knowledge", known.source),)))
+            elif p < self.alpha and known.allows(a, b):
+                edges.append(Edge(a, b, mark, 1 - p, (Evidence("data", "no small set explains it", p),)))
+        return CausalGraph(variables.names, tuple(edges))
+
+    def _p_value(self, related: np.ndarray, n: int) -> float:
+        inverse = np.linalg.pinv(related, hermitian=True)
+        r = abs(inverse[0, 1]) / sqrt(max(inverse[0, 0] * inverse[1, 1], 1e-12))
+        return erfc(np.arctanh(min(r, 1 - 1e-12)) * sqrt(max(n - len(related) - 1, 0) / 2))

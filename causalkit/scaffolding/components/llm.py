@@ -1,0 +1,45 @@
+"""Answers that were written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from causalkit.components import Context, component
+from causalkit.errors import ModelUnavailable
+from causalkit.types import Answers, Question
+
+KINDS: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "number": (int, float),
+    "integer": int,
+    "boolean": bool,
+}
+
+
+@component
+class WrittenDown:
+    """Looks questions up in a JSON file, prompt → answer: for tests, and for what a person has answered.
+
+    Of a schema it looks at `type`, `enum` and `required`. An answer that is not there, or does not fit, is None.
+    """
+
+    file: str = ""
+    "The JSON file; without one, no question has an answer."
+
+    def ask(self, questions: Sequence[Question], schema: dict[str, Any], *, context: Context = Context()) -> Answers:
+        """An answer for each question. Raises `ModelUnavailable` for a file that cannot be read."""
+        try:
+            written = json.loads(Path(self.file).read_text(encoding="utf-8")) if self.file else {}
+            found = {one.id: written.get(one.prompt) for one in context.track(questions, "questions")}
+        except (OSError, ValueError, AttributeError) as error:
+            raise ModelUnavailable(f"{self.file!r} is no JSON object: {error}", "Write prompt: answer pairs.") from None
+        return Answers({key: said if self._fits(said, schema) else None for key, said in found.items()}, "written-down")
+
+    def _fits(self, said: Any, schema: dict[str, Any]) -> bool:
+        right = isinstance(said, KINDS.get(schema.get("type", ""), object))
+        return right and said in schema.get("enum", [said]) and all(key in said for key in schema.get("required", []))
