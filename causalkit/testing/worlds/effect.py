@@ -1,47 +1,50 @@
-"""Logs whose effects are planted, each breaking or keeping what an estimator may assume."""
+"""Logs whose effects are planted, each breaking or keeping what an estimator may assume.
+
+Effects are the same for all rows of an item, so they are what any target asks for. In logs of users and items
+every row is an assignment unit; in those with weeks, an item's week is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
-import pandas as pd
-
-from causalkit.types import Dataset, Embeddings, Estimand
+from causalkit.errors import UsageError, nearest
+from causalkit.testing.worlds import _panel_logs, _text_logs, _user_logs
+from causalkit.testing.worlds._effect_log import EffectWorld
 
 __all__ = ["EFFECT_WORLDS", "EffectWorld", "effect_world"]
 
-
-@dataclass(frozen=True)
-class EffectWorld:
-    """A log, what to read from it, and what is true of it.
-
-    Parameters
-    ----------
-    name : how `effect_world` finds it.
-    summary : one line: what is planted, and what is wrong with a naive reading of it.
-    holds : the assumptions (names of `causalkit.assumptions.ASSUMPTIONS`) that hold in it.
-    dataset : the log; `dataset.truth` holds the planted effects.
-    estimand : what to read.
-    effect : planted effect by item, in outcome units per row unit, of the rows that the estimand targets.
-    embeddings : vectors of the items, where the world has text; else None.
-    """
-
-    name: str
-    summary: str
-    holds: frozenset[str]
-    dataset: Dataset
-    estimand: Estimand
-    effect: pd.Series[float]
-    embeddings: Embeddings | None = None
-
-
-EFFECT_WORLDS: dict[str, Callable[[int], EffectWorld]] = {}
+EFFECT_WORLDS: dict[str, Callable[[int], EffectWorld]] = {
+    "randomised": _user_logs.randomised,
+    "confounded-by-user": _user_logs.confounded_by_user,
+    "confounded-by-item": _user_logs.confounded_by_item,
+    "confounded-by-calendar": _panel_logs.confounded_by_calendar,
+    "instrument": _user_logs.instrument,
+    "hidden-confounder": _user_logs.hidden_confounder,
+    "nonlinear": _user_logs.nonlinear,
+    "no-overlap": _user_logs.no_overlap,
+    "few-units": _panel_logs.few_units,
+    "clustered": _panel_logs.clustered,
+    "rare-outcomes": _user_logs.rare_outcomes,
+    "weighted": _user_logs.weighted,
+    "cold-items": _text_logs.cold_items,
+    "text-matters": _text_logs.text_matters,
+    "text-does-not": _text_logs.text_does_not,
+}
 """World name → what draws it from a seed."""
 
 
 @lru_cache(maxsize=64)
 def effect_world(name: str, seed: int = 0) -> EffectWorld:
-    """The planted world of that name; the same seed draws the same rows."""
+    """The planted world of that name; the same seed draws the same rows.
+
+    Raises
+    ------
+    UsageError : there is no world of that name.
+    """
+    if name not in EFFECT_WORLDS:
+        raise UsageError(
+            f"there is no world {name!r}{nearest(name, EFFECT_WORLDS)}", f"Worlds: {', '.join(EFFECT_WORLDS)}."
+        )
     return EFFECT_WORLDS[name](seed)
