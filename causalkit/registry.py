@@ -7,24 +7,23 @@ reason, and never stops another. Nothing here imports a component before it is b
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from causalkit import hookspecs
-from causalkit.components import API, KINDS, Declaration
+from causalkit import disabling, hookspecs
+from causalkit.components import KINDS, Declaration
 from causalkit.errors import ComponentError, InvalidParameter, PluginError, Problem, nearest
+from causalkit.isolation import StrayError, contained, said
+from causalkit.plugin_hooks import sound_hooks, wrong_declaration, wrong_hooks
 from causalkit.provenance import source_hash
 
-__all__ = ["BrokenPlugin", "Entry", "Plugin", "Registry", "default_registry"]
+__all__ = ["BrokenPlugin", "Entry", "Plugin", "Registry", "default_registry", "parse_selection"]
 
 GROUP = "causalkit"
 
@@ -45,10 +44,15 @@ class Entry:
         """The name a config selects it by."""
         return self.declaration.name
 
+    @property
+    def maker(self) -> str:
+        """The distribution it comes from, with its version."""
+        return f"{self.distribution} {self.version}".strip()
+
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin that loaded."""
+    """A plugin that loaded, or that is disabled."""
 
     name: str
     distribution: str
@@ -74,55 +78,55 @@ class Registry:
     entries: list[Entry] = field(default_factory=list)
     plugins: list[Plugin] = field(default_factory=list)
     broken: list[BrokenPlugin] = field(default_factory=list)
+    disabled: list[Plugin] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: _new_manager())
 
     @classmethod
     def discover(cls, points: Iterable[EntryPoint] | None = None) -> Registry:
-        """Load every entry point of the group `causalkit`, each in its own `try`."""
+        """Load every entry point of the group `causalkit` that is not disabled, each in its own `try`."""
         registry = cls()
-        found = entry_points(group=GROUP) if points is None else points
-        for point in sorted(found, key=lambda p: (_distribution(p)[0] != "causalkit", p.name)):
+        used, off = disabling.split(entry_points(group=GROUP) if points is None else points)
+        registry.disabled = [Plugin(p.name, *disabling.owner(p)) for p in sorted(off, key=lambda p: p.name)]
+        for point in sorted(used, key=lambda p: (disabling.owner(p)[0] != "causalkit", p.name)):
             registry._load(point)
         return registry
 
     def _load(self, point: EntryPoint) -> None:
-        distribution, version = _distribution(point)
+        distribution, version = disabling.owner(point)
         try:
-            module = point.load()
-        except (Exception, SystemExit) as error:  # a stranger's import may do anything; it stops nobody else
-            self.broken.append(BrokenPlugin(point.name, distribution, f"failed to import: {_said(error)}"))
+            with contained():
+                module = point.load()
+        except StrayError as error:
+            self.broken.append(BrokenPlugin(point.name, distribution, f"failed to import: {error}"))
             return
         self.add(point.name, module, distribution, version)
 
     def add(self, name: str, plugin: Any, distribution: str = "(this process)", version: str = "") -> None:
         """Register a plugin module or object; what it declares wrongly is listed in `broken`."""
-        reasons = [f"unknown hook {hook!r}{nearest(hook, _hook_names())}" for hook in _unknown_hooks(plugin)]
+        reasons, hooks = list(wrong_hooks(plugin)), sound_hooks(plugin)
         try:
-            self.manager.register(plugin, name=f"{distribution}:{name}")
-            self.manager.check_pending()
-        except (ValueError, pluggy.PluginValidationError) as error:
-            if not reasons:
-                reasons.append(_said(error))
-            if not isinstance(error, pluggy.PluginValidationError):
-                self.broken.append(BrokenPlugin(name, distribution, "; ".join(reasons)))
-                return
+            self.manager.register(hooks, name=f"{distribution}:{name}")
+        except ValueError as error:
+            self.broken.append(BrokenPlugin(name, distribution, str(error)))
+            return
         for kind in KINDS.values():
-            reasons += self._declare(kind.name, getattr(plugin, kind.hook, None), name, distribution, version)
+            reasons += self._declare(kind.name, getattr(hooks, kind.hook, None), name, distribution, version)
         if reasons:
             self.broken.append(BrokenPlugin(name, distribution, "; ".join(reasons)))
         self.plugins.append(Plugin(name, distribution, version))
 
     def _declare(self, kind: str, hook: Any, plugin: str, distribution: str, version: str) -> list[str]:
         """Enter what one hook declares; returns what was wrong with it."""
-        if hook is None or not hasattr(hook, "causalkit_impl"):
+        if hook is None:
             return []
         try:
-            declared = list(hook())
-        except (Exception, SystemExit) as error:
-            return [f"hook {KINDS[kind].hook} raised {_said(error)}"]
+            with contained():
+                declared = list(hook())
+        except StrayError as error:
+            return [f"hook {KINDS[kind].hook} raised {error}"]
         reasons = []
         for item in declared:
-            wrong = _wrong(item)
+            wrong = wrong_declaration(item)
             if wrong and not isinstance(item, Declaration):
                 reasons.append(f"hook {KINDS[kind].hook}: {wrong}")
                 continue
@@ -148,19 +152,25 @@ class Registry:
             names = [e.name for e in self.of(kind)]
             raise PluginError(
                 f"there is no {kind} named {use!r}{nearest(use, names)}",
-                f"Installed: {', '.join(names) or 'none'}. {self._broken_hint()}".strip(),
+                f"Installed: {', '.join(names) or 'none'}. {self.not_in_use()}".strip(),
             )
         if len(found) > 1:
             owners = " and ".join(e.distribution for e in found)
-            choices = " or ".join(f"{e.plugin}:{e.name}" for e in found)
+            alike = len({e.plugin for e in found}) < len(found)
+            choices = " or ".join(f"{e.distribution if alike else e.plugin}:{e.name}" for e in found)
             raise PluginError(f"two {kind}s are named {use!r}: from {owners}", f"Write {choices}.")
         if found[0].broken:
             raise PluginError(f"{kind} {use!r} of {found[0].distribution} is broken: {found[0].broken}")
         return found[0]
 
-    def _broken_hint(self) -> str:
-        names = ", ".join(b.name for b in self.broken)
-        return f"Broken plugins: {names}; see `causalkit plugins list`." if names else ""
+    def not_in_use(self) -> str:
+        """Which plugins are broken or disabled, so that what they offer is not there; empty where none is."""
+        broken = ", ".join(dict.fromkeys(b.name for b in self.broken))
+        off = ", ".join(f"{p.name} (of {p.distribution})" for p in self.disabled)
+        told = [f"Broken plugins: {broken}; see `causalkit plugins list`."] if broken else []
+        if off:
+            told.append(f"Disabled by {disabling.VARIABLE} or --no-plugins: {off}; what they offer is not there.")
+        return " ".join(told)
 
     def load(self, kind: str, use: str) -> type:
         """Import the class of a component."""
@@ -169,12 +179,13 @@ class Registry:
         if module not in sys.modules:
             source_hash(module, entry.distribution)  # of what is about to be imported, before it can be edited
         try:
-            made = getattr(importlib.import_module(module), attribute)
-        except (Exception, SystemExit) as error:
+            with contained():
+                made = getattr(importlib.import_module(module), attribute)
+        except StrayError as error:
             raise PluginError(
-                f"{kind} {use!r} of {entry.distribution} could not be imported: {_said(error)}",
+                f"{kind} {use!r} of {entry.distribution} could not be imported: {error}",
                 f"Its target is {entry.declaration.target}.",
-            ) from error
+            ) from error.__cause__
         return made  # type: ignore[no-any-return]
 
     def build(self, kind: str, selection: Any) -> Any:
@@ -196,6 +207,8 @@ class Registry:
             raise InvalidParameter(
                 f"{kind} {use!r}", error.problems, f"See `causalkit describe {kind} {use}`."
             ) from None
+        except SystemExit as error:
+            raise ComponentError(f"{kind} {use!r} exits when it is made: {said(error)}") from error
         missing = [m for m in KINDS[kind].methods if not callable(getattr(made, m, None))]
         if missing:
             raise ComponentError(f"{kind} {use!r} has no method {missing[0]!r}, which its kind needs")
@@ -234,9 +247,13 @@ def parse_selection(selection: Any) -> tuple[str, dict[str, Any]]:
     )
 
 
-@cache
 def default_registry() -> Registry:
-    """The registry of what is installed, read once per process."""
+    """The registry of what is installed, but for what is disabled, read once per process."""
+    return _discovered(disabling.names())
+
+
+@cache
+def _discovered(_off: frozenset[str]) -> Registry:
     return Registry.discover()
 
 
@@ -244,52 +261,3 @@ def _new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager("causalkit")
     manager.add_hookspecs(hookspecs)
     return manager
-
-
-def _hook_names() -> list[str]:
-    return [name for name in vars(hookspecs) if name.startswith("causalkit_")]
-
-
-def _unknown_hooks(plugin: Any) -> Iterator[str]:
-    for name, member in inspect.getmembers(plugin, callable):
-        if hasattr(member, "causalkit_impl") and name not in _hook_names():
-            yield name
-
-
-def _wrong(item: Any) -> str:
-    """What is wrong with a declaration, found without importing its target; empty if nothing."""
-    if not isinstance(item, Declaration):
-        return f"must give Declaration objects, got {type(item).__name__}"
-    if item.api != API:
-        return f"speaks api {item.api}, and this causalkit speaks {API}; install a version of either that match"
-    module, colon, attribute = item.target.partition(":")
-    if not (colon and attribute):
-        return f"target {item.target!r} is not 'package.module:Class'"
-    return "" if _module_exists(module) else f"target {item.target!r}: no module {module!r}"
-
-
-def _module_exists(module: str) -> bool:
-    """Whether a module can be found without importing it or its parents beyond the first."""
-    top, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return False
-    if spec is None:
-        return False
-    if not rest:
-        return True
-    places = [Path(place).joinpath(*rest) for place in spec.submodule_search_locations or ()]
-    return any(p.with_suffix(".py").is_file() or p.joinpath("__init__.py").is_file() or _compiled(p) for p in places)
-
-
-def _compiled(path: Path) -> bool:
-    return any(path.parent.glob(f"{path.name}.*.so")) or any(path.parent.glob(f"{path.name}.*.pyd"))
-
-
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".strip().rstrip(":")

@@ -48,7 +48,8 @@ def _commands() -> Iterator[str]:
         command = cli.get_command(context, name)
         assert command is not None
         options = [o for p in command.params if isinstance(p, click.Option) for o in p.opts[:1]]
-        inner = ", ".join(command.commands) if isinstance(command, click.Group) else ""
+        group = isinstance(command, click.Group)
+        inner = ", ".join(list(command.commands) or command.list_commands(context)) if group else ""
         yield f"| `{name}{f' {inner}' if inner else ''}` | {summary} | {' '.join(f'`{o}`' for o in options)} |"
 
 

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from causalkit import disabling
+from causalkit.cli._lazy import LazyGroup
+from causalkit.cli._stdout import give_up_stdout
 from causalkit.cli._stopping import terminated_as_interrupted
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("causalkit.cli.run:run", "Run a config, or a packaged example such as quickstart."),
     "check": ("causalkit.cli.check:check", "Check a config without running it."),
     "init": ("causalkit.cli.init:init", "Write a commented config for your own tables, or from an example."),
-    "plugins": ("causalkit.cli.plugins:plugins", "List what is installed, and whose it is."),
+    "plugins": ("causalkit.cli.plugins:plugins", "List, write and check plugins; mend what is installed."),
     "describe": ("causalkit.cli.describe:describe", "Say what a component or the config takes."),
     "recommend": ("causalkit.cli.recommend:recommend", "Recommendations of a run: for a user, for all, for a new log."),
     "explain": ("causalkit.cli.explain:explain", "The receipt of one recommendation."),
@@ -39,51 +42,43 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name → where the command is, and the line that `--help` shows."""
 
 
-class LazyGroup(click.Group):
-    """Lists commands from the table and from plugins' metadata; imports the one that is called."""
+class CommandLine(LazyGroup):
+    """The table's commands, and those of plugins: listed from metadata, imported when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The built-in commands in the table's order, then plugins' by name."""
-        return [*COMMANDS, *sorted(set(_plugin_commands()) - set(COMMANDS))]
+        return [*super().list_commands(ctx), *sorted(_plugin_commands())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None where there is none of that name."""
-        if cmd_name in COMMANDS:
-            from importlib import import_module
-
-            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-            return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+        if cmd_name in self.table:
+            return super().get_command(ctx, cmd_name)
         point = _plugin_commands().get(cmd_name)
         return _from_plugin(point) if point is not None else None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with the nearest command where there is none of that name."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from causalkit.errors import nearest
-
-            raise click.UsageError(f"no such command: {args[0]!r}{nearest(args[0], self.list_commands(ctx))}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing a command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        super().format_commands(ctx, formatter)
         plugins = [(name, f"({_owner(point)})") for name, point in sorted(_plugin_commands().items())]
         if plugins:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(plugins)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandLine, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-V", "--version", package_name="causalkit", prog_name="causalkit")
-def cli() -> None:
+@click.option("--no-plugins", is_flag=True, help="Use built-in components alone, as CAUSALKIT_DISABLE='*' does.")
+@click.pass_context
+def cli(ctx: click.Context, no_plugins: bool) -> None:
     """What does showing each item cause? Causal recommendation, from log to receipt.
 
     Start with `causalkit run quickstart`. Results go to stdout, all else to stderr; --json makes the
-    result one JSON document.
+    result one JSON document. CAUSALKIT_DISABLE=NAME,NAME leaves out plugins that make trouble.
     """
+    if no_plugins:
+        ctx.with_resource(disabling.everything())
+    elif unknown := disabling.unknown():
+        click.echo(f"{disabling.VARIABLE} names no installed plugin: {', '.join(unknown)}", err=True)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -97,6 +92,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
         code = report_failure(error, arguments)
     _flush()
+    if "--json" in arguments:
+        give_up_stdout()
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -114,7 +111,8 @@ def _plugin_commands() -> dict[str, EntryPoint]:
         return {}
     from importlib.metadata import entry_points
 
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in COMMANDS}
+    points = disabling.split(entry_points(group=GROUP))[0]
+    return {point.name: point for point in points if point.name not in COMMANDS}
 
 
 def _mentions_commands(folder: str) -> bool:
@@ -145,14 +143,16 @@ def _owner(point: EntryPoint) -> str:
 
 def _from_plugin(point: EntryPoint) -> click.Command:
     from causalkit.errors import PluginError
+    from causalkit.isolation import StrayError, contained
 
     try:
-        command: Any = point.load()
-    except (Exception, SystemExit) as error:  # a stranger's import may do anything
+        with contained():
+            command: Any = point.load()
+    except StrayError as error:
         raise PluginError(
-            f"the command {point.name!r} of {_owner(point)} could not be imported: {type(error).__name__}: {error}",
+            f"the command {point.name!r} of {_owner(point)} could not be imported: {error}",
             f"Its target is {point.value}.",
-        ) from error
+        ) from error.__cause__
     if not isinstance(command, click.Command):
         raise PluginError(
             f"the command {point.name!r} of {_owner(point)} is a {type(command).__name__}, no click command"

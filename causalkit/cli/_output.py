@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from causalkit.cli._stdout import kept_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,9 +68,8 @@ def common_options(function: F) -> F:
     @click.option("-v", "--verbose", is_flag=True, help="Say more; print tracebacks.")
     @wraps(function)
     def wrapper(*args: Any, as_json: bool, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
-        out = Output(sys.stdout, as_json, quiet, verbose)
-        with contextlib.redirect_stdout(sys.stderr):
-            return function(*args, out=out, **kwargs)
+        with kept_stdout() as stream:
+            return function(*args, out=Output(stream, as_json, quiet, verbose), **kwargs)
 
     return wrapper  # type: ignore[return-value]
 

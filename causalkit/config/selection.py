@@ -61,7 +61,8 @@ class Resolver:
                 self.problem(path, f" = {name!r}: {error.what}. {error.todo}".rstrip(), use.where)
             else:
                 offered = nearest(name, names) or f"; there are {', '.join(names) or 'none'}"
-                self.problem(path, f" = {name!r}: no such {kind}{offered}", use.where)
+                hint = self.registry.not_in_use()
+                self.problem(path, f" = {name!r}: no such {kind}{offered}{f'. {hint}' if hint else ''}", use.where)
             return None
 
     def resolve(self, kind: str, node: Node, path: str) -> tuple[Selection | None, Any]:

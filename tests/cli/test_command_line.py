@@ -27,8 +27,8 @@ def failing(monkeypatch, error):
     def fail(**options):
         raise error
 
-    get = cli.LazyGroup.get_command
-    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda s, c, n: fail if n == "fail" else get(s, c, n))
+    get = cli.CommandLine.get_command
+    monkeypatch.setattr(cli.CommandLine, "get_command", lambda s, c, n: fail if n == "fail" else get(s, c, n))
 
 
 def modules_after(*arguments):

@@ -1,0 +1,74 @@
+"""Plugins that a user has switched off, by the variable `CAUSALKIT_DISABLE`.
+
+It holds names of distributions or plugins, with commas between; `*` is every one but the built-ins, which stay.
+Worker processes inherit it. Nothing here imports a plugin: names come from metadata.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["VARIABLE", "everything", "names", "owner", "split", "unknown"]
+
+VARIABLE = "CAUSALKIT_DISABLE"
+GROUPS = ("causalkit", "causalkit.commands")
+"""The entry-point groups of components and of commands."""
+_EVERY = "*"
+_OWN = "causalkit"
+
+
+def names() -> frozenset[str]:
+    """The names that the variable holds, normalised as package names are (`My_Plugin` is `my-plugin`)."""
+    return frozenset(_normal(name) for name in os.environ.get(VARIABLE, "").split(",") if name.strip())
+
+
+def split(points: Iterable[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
+    """The entry points that are in use, and those that are disabled."""
+    given, off = list(points), names()
+    return [p for p in given if not off & _called(p)], [p for p in given if off & _called(p)]
+
+
+def unknown() -> list[str]:
+    """Names that the variable holds and no installed plugin has; built-ins can't be disabled."""
+    asked = names() - {_EVERY}
+    if not asked:
+        return []
+    from importlib.metadata import entry_points
+
+    return sorted(asked.difference(*(_called(p) for group in GROUPS for p in entry_points(group=group))))
+
+
+@contextmanager
+def everything() -> Iterator[None]:
+    """Disable all but the built-ins meanwhile."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = _EVERY
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+def owner(point: EntryPoint) -> tuple[str, str]:
+    """The distribution that an entry point comes from, and its version."""
+    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
+
+
+def _called(point: EntryPoint) -> set[str]:
+    """What an entry point may be disabled by; nothing for the built-ins."""
+    distribution = _normal(owner(point)[0])
+    return set() if distribution == _OWN else {_EVERY, distribution, _normal(point.name)}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
