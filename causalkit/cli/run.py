@@ -33,6 +33,13 @@ __all__ = ["run"]
     metavar="NAME",
     help="An executor component: serial, process, or with parameters '{use: process, params: {timeout: 600}}'.",
 )
+@click.option(
+    "--tracker",
+    "trackers",
+    multiple=True,
+    metavar="NAME",
+    help="A tracker component to tell as well, such as '{use: jsonl, params: {path: events.jsonl}}'; may be repeated.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="How many workers; more than one means `process`.")
 @click.option(
     "--part-rows",
@@ -61,6 +68,7 @@ def run(
     seed: int | None,
     device: str,
     executor: str | None,
+    trackers: tuple[str, ...],
     workers: int | None,
     part_rows: int,
     cache_gb: float,
@@ -99,7 +107,7 @@ def run(
         runs_dir=runs_dir,
         cache_gb=cache_gb,
         progress=terminal_progress(quiet=out.quiet or out.json),
-        trackers=(StepNarrator(out.say, resuming=resume is not None),),
+        trackers=(StepNarrator(out.say, resuming=resume is not None), *map(_selection, trackers)),
     )
     shown = document(made)
     out.result(shown, lambda console: render(console, made))
@@ -118,7 +126,10 @@ def _refuse_config(resume: str) -> None:
 def _executor(chosen: str | None, workers: int | None) -> Any:
     """The executor that the two options name: a name, or a selection such as `{use: process, params: …}`."""
     if chosen is not None and chosen.lstrip().startswith("{"):
-        return _selected(chosen, workers)
+        selection = _selection(chosen, "--executor")
+        if workers is not None and "workers" not in (selection.get("params") or {}):
+            selection["params"] = {**(selection.get("params") or {}), "workers": workers}
+        return selection
     if workers is None:
         return chosen
     if chosen == "serial" and workers > 1:
@@ -129,13 +140,13 @@ def _executor(chosen: str | None, workers: int | None) -> Any:
     return {"use": use, "params": {"workers": workers}} if use != "serial" else use
 
 
-def _selected(chosen: str, workers: int | None) -> Any:
+def _selection(text: str, option: str = "--tracker") -> Any:
+    """A component as an option names it: a name, or a mapping with its parameters."""
+    if not text.lstrip().startswith("{"):
+        return text
     from causalkit.config.strict_yaml import parse_yaml
 
-    selection = parse_yaml(chosen, "--executor", lines=False).plain()
-    if workers is not None and "workers" not in (selection.get("params") or {}):
-        selection["params"] = {**(selection.get("params") or {}), "workers": workers}
-    return selection
+    return parse_yaml(text, option, lines=False).plain()
 
 
 def _show_plan(config: str, overrides: tuple[str, ...], until: str | None, seed: int | None, out: Output) -> None:

@@ -35,12 +35,12 @@ class SmallSets:
         numbers = {
             c: v if v.dtype.kind in "biuf" else pd.factorize(v, sort=True)[0] for c, v in variables.table.items()
         }
-        related, edges = pd.DataFrame(numbers).corr().fillna(0.0), []
-        for pair in context.track(list(combinations(variables.names, 2)), "pairs"):
-            a, b = pair if known.allows(*pair) else pair[::-1]
-            rest, n = [c for c in variables.names if c not in pair], variables.effective_n(a, b)
-            sets = chain.from_iterable(combinations(rest, size) for size in range(3))
-            p = max(self._p_value(related.loc[[a, b, *given], [a, b, *given]].to_numpy(), n) for given in sets)
+        related, edges = pd.DataFrame(table).corr().fillna(0.0).to_numpy(), []
+        for i, j in context.track(list(combinations(range(len(related)), 2)), "pairs"):
+            rest, (a, b) = [k for k in range(len(related)) if k not in (i, j)], (variables.names[i], variables.names[j])
+            n, sets = variables.effective_n(a, b), chain.from_iterable(combinations(rest, size) for size in range(3))
+            p = max(self._p_value(related[np.ix_(chosen, chosen)], n) for chosen in ([i, j, *given] for given in sets))
+            a, b = (a, b) if known.allows(a, b) else (b, a)
             mark: Mark = "--" if known.allows(b, a) else "->"
             if (a, b) in known.required:
                 edges.append(Edge(a, b, "->", 1.0, (Evidence("knowledge", known.source),)))
