@@ -37,4 +37,4 @@ class CoinShop:
         columns += [Column("shown", "treatment", "binary", 1), Column("bought", "outcome", "binary", 2)]
         schema, titles = Schema(tuple(columns), ("user", "item", "week")), pd.DataFrame({"title": items}, items)
         truth = Truth(item=pd.Series(effect, items))
-        return Dataset(Table(rows), schema, titles, pd.DataFrame(index=users), truth=truth, name="coin shop")
+        return Dataset(Table(rows), schema, titles, pd.DataFrame(index=users), truth=truth, name="coin-shop")

@@ -32,9 +32,7 @@ class SmallSets:
         """The graph over `variables`, never against `knowledge`."""
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         known.check(variables.names)
-        numbers = {
-            c: v if v.dtype.kind in "biuf" else pd.factorize(v, sort=True)[0] for c, v in variables.table.items()
-        }
+        table = {c: v if v.dtype.kind in "biuf" else pd.factorize(v, sort=True)[0] for c, v in variables.table.items()}
         related, edges = pd.DataFrame(table).corr().fillna(0.0).to_numpy(), []
         for i, j in context.track(list(combinations(range(len(related)), 2)), "pairs"):
             rest, (a, b) = [k for k in range(len(related)) if k not in (i, j)], (variables.names[i], variables.names[j])
