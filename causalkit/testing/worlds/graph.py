@@ -76,7 +76,7 @@ def _world(name: str, *broken: str) -> Callable[[Callable[[Rng], Drawn]], Callab
 
 def _arrows(*pairs: str) -> list[Edge]:
     """Edges from `"cause effect"`."""
-    return [Edge(*pair.split(), mark="->") for pair in pairs]
+    return [Edge(cause, effect) for cause, effect in map(str.split, pairs)]
 
 
 def _linear(rng: Rng, edges: Sequence[Edge], order: Sequence[str], given: Mapping[str, Floats] | None = None) -> Any:

@@ -14,6 +14,9 @@ class KnowledgeGraph:
 
     Required edges are `->` with confidence 1. With `complete`, every other pair that is not ruled out
     is joined too: `->` where tiers leave one direction, `--` where they leave both.
+
+    The graph is as right as the knowledge is. It claims nothing of data, so it has no `assumes`, and in planted
+    worlds it counts as unverified.
     """
 
     complete: bool = False

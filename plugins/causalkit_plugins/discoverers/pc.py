@@ -49,6 +49,12 @@ class PC:
     in none of them, or not in the one of greatest p. A tie, or for `conservative` anything but all
     or none, leaves the triple open."""
 
+    @property
+    def assumes(self) -> frozenset[str]:
+        """What the graph rests on; partial correlations also on linear causes and Gaussian noise."""
+        test = {"gaussian": "linear-gaussian", "auto": "linear-gaussian", "discrete": "discrete"}[self.test]
+        return frozenset({"sufficiency", "faithfulness", test})
+
     def discover(
         self,
         variables: Variables,

@@ -354,3 +354,9 @@ def test_progress_is_told_for_every_size_of_set():
     told = Told()
     PC().discover(variables(linear_world(6, 400, 0)), context=Context(progress=told))
     assert told.labels[:2] == [("testing edges, given 0", 6), ("testing edges, given 1", 6)]
+
+
+def test_what_it_assumes_goes_by_the_test():
+    both = {"sufficiency", "faithfulness"}
+    assert PC().assumes == PC(test="gaussian").assumes == both | {"linear-gaussian"}
+    assert PC(test="discrete").assumes == both | {"discrete"}
