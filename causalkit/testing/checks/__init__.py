@@ -7,6 +7,7 @@ from causalkit.testing.checks import (  # noqa: F401
     effect_worlds,
     encoder,
     estimator,
+    estimator_habits,
     executor,
     explainer,
     llm,
