@@ -24,6 +24,7 @@ __all__ = [
     "needed_columns",
     "plain_reason",
     "pooled_of",
+    "ranks",
     "sound_rows",
     "unit_codes",
 ]
@@ -40,11 +41,15 @@ def codes_of(column: pd.Series[Any], index: pd.Index[Any]) -> npt.NDArray[np.int
 
 
 def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
-    """Codes 0 … n-1 of the combinations of columns `names` that occur, and n."""
+    """Codes 0 … n-1 of the combinations of columns `names` that occur, in order of their values, and n.
+
+    What is dealt or drawn by these codes does not depend on the order of rows.
+    """
     combined = np.zeros(len(rows), np.int64)
     for name in names:
         codes, found = pd.factorize(rows[name], sort=False)
-        combined = pd.factorize(combined * (len(found) + 1) + (codes + 1), sort=False)[0].astype(np.int64)
+        place = np.append(ranks(pd.Index(np.asarray(found))), -1)[codes]
+        combined = pd.factorize(combined * (len(found) + 1) + place + 1, sort=True)[0].astype(np.int64)
     return combined, int(combined.max(initial=-1)) + 1
 
 
@@ -199,6 +204,13 @@ def _both(estimate: npt.ArrayLike, stderr: npt.ArrayLike) -> tuple[Floats, Float
     estimate, stderr = np.broadcast_arrays(np.asarray(estimate, float), np.asarray(stderr, float))
     known = np.isfinite(estimate) & np.isfinite(stderr) & (stderr > 0)
     return np.where(known, estimate, np.nan), np.where(known, stderr, np.nan)
+
+
+def ranks(ids: pd.Index[Any]) -> npt.NDArray[np.int64]:
+    """Each id's place in their sorted order."""
+    place = np.empty(len(ids), np.int64)
+    place[_sorted(ids)] = np.arange(len(ids))
+    return place
 
 
 def _sorted(items: pd.Index[Any]) -> npt.NDArray[np.intp]:

@@ -122,8 +122,10 @@ def _add_penalty(gram: Floats, penalty: float) -> None:
     gram[:, place, place] += np.where(place == d - 1, 1e-6, penalty + 1e-9)
 
 
-def dealt_folds(group: Ints, exposed: Floats, weight: Floats, item: Ints, folds: int, rng: np.random.Generator) -> Ints:
-    """A fold for each row: whole groups are dealt in turn within item and exposure, in random order.
+def dealt_folds(
+    group: Ints, exposed: Floats, weight: Floats, item: Ints, folds: int, lots: npt.NDArray[np.generic]
+) -> Ints:
+    """A fold for each row: whole groups are dealt in turn within item and exposure, in the order of their `lots`.
 
     `group` is each row's item × unit code, 0 … groups - 1; all of a group's rows get one fold.
     """
@@ -131,7 +133,7 @@ def dealt_folds(group: Ints, exposed: Floats, weight: Floats, item: Ints, folds:
     share = np.bincount(group, weight * exposed) / np.maximum(size, 1e-300)
     owner = np.zeros(len(size), np.int64)
     owner[group] = item
-    order = np.lexsort((rng.random(len(size)), share > 0.5, owner))
+    order = np.lexsort((lots, share > 0.5, owner))
     starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
     rank = np.arange(len(size)) - np.repeat(starts, np.diff(np.append(starts, len(size))))
     fold = np.empty(len(size), np.int64)

@@ -84,7 +84,8 @@ class LeastSquares:
     def init(self, broadcast: State) -> State:
         """Nothing gathered in either round; in the second, what the first found."""
         if broadcast.arrays:
-            return State(broadcast.arrays)
+            groups = group_count(broadcast.arrays["units"], self.groups)
+            return State({**broadcast.arrays, "sums": np.zeros((_SUMS, len(self.items) * groups))})
         empty = Moments.none(len(self.items), len(self.terms) + 2)
         return State({**vars(empty), "units": np.empty(0, np.uint64)})
 
@@ -99,8 +100,8 @@ class LeastSquares:
         columns = [t, *(term.values(rows) for term in self.terms), y]
         hashes = np.zeros(len(rows), np.uint64) if self.units is None else self.units(rows)
         if _is_second(state):
-            own = State({**state.arrays, "sums": self._sums(_Rows(item, w, columns), hashes, state)})
-            return self.merge(state, own) if "sums" in state.arrays else own
+            added = self._sums(_Rows(item, w, columns), hashes, state)
+            return State({**state.arrays, "sums": state.arrays["sums"] + added})
         found = Moments.of(item, w, columns, len(self.items))
         return self.merge(state, State({**vars(found), "units": seen(hashes, self.groups)}))
 

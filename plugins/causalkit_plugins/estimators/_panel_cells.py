@@ -131,6 +131,8 @@ def read_cells(
     period = dataset.schema.need("time", "panel")
     terms, notes = _terms(dataset, estimand)
     periods = _periods(dataset, period)
+    if not len(periods):
+        raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
     more = [Term(name) for name in extra]
     bare = replace(
         dataset,

@@ -41,7 +41,7 @@ class UnitHash:
         for name in self.names:
             labels = self.labels.get(name)
             own = _hashed(rows[name]) if labels is None else np.append(labels, np.uint64(0))[rows[name].cat.codes]
-            found = _mixed(found ^ own)
+            found = mixed(found ^ own)
         return found
 
 
@@ -49,7 +49,7 @@ def _hashed(values: Any) -> Hashes:
     return np.asarray(pd.util.hash_array(np.asarray(values)), np.uint64)
 
 
-def _mixed(x: Hashes) -> Hashes:
+def mixed(x: Hashes) -> Hashes:
     """A bijection after which every bit depends on all (the finalizer of splitmix64, Steele et al. 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -36,6 +36,7 @@ from ._batched import (
     sigmoid,
     standardised,
 )
+from ._unit_groups import Hashes, UnitHash, mixed
 
 _MOST_ROWS = 50_000_000
 
@@ -53,6 +54,7 @@ class AIPW:
     """
 
     level: ClassVar[Level] = "item"
+    assumes: ClassVar[frozenset[str]] = frozenset({"ignorability", "overlap", "enough-units"})
 
     folds: Annotated[int, Field(ge=2, le=50)] = 5
     "Folds of cross-fitting."
@@ -75,7 +77,8 @@ class AIPW:
     ) -> AIPW:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read, or none at all."""
         rows = _Rows.read(dataset, estimand)
-        fold = dealt_folds(rows.group, rows.t, rows.w, rows.item, self.folds, context.rng("aipw folds"))
+        lots = mixed(rows.lots ^ np.uint64(context.seed("aipw folds")))
+        fold = dealt_folds(rows.group, rows.t, rows.w, rows.item, self.folds, lots)
         e, m1, m0 = (np.full(len(rows.t), np.nan) for _ in range(3))
         for batch in context.track(
             list(batches(rows.item, len(dataset.items), 4 * (rows.x.shape[1] + 1))), "doubly robust effects"
@@ -159,13 +162,14 @@ class AIPW:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Flat arrays: item code, item × unit code, each such group's item, unit, weight, exposure, outcome,
-    covariates, and propensities where they were logged.
+    """Flat arrays: item code, item × unit code, each such group's item and a hash of its ids, unit, weight,
+    exposure, outcome, covariates, and propensities where they were logged.
     """
 
     item: Ints
     group: Ints
     owner: Ints
+    lots: Hashes
     unit: Ints
     w: Floats
     t: Floats
@@ -189,13 +193,17 @@ class _Rows:
             unit, count = unit_codes(rows, unit_names)
         else:
             unit, count = np.arange(len(rows)), len(rows)
+        hashes = UnitHash.of(dataset.interactions, (dataset.item, *unit_names))(rows)
         group = pd.factorize(item * count + unit)[0].astype(np.int64)
         owner = np.empty(int(group.max()) + 1, np.int64)
         owner[group] = item
+        lots = np.empty(len(owner), np.uint64)
+        lots[group] = hashes if dataset.unit else hashes ^ mixed(unit.astype(np.uint64))
         return cls(
             item,
             group,
             owner,
+            lots,
             unit,
             weight,
             rows[estimand.treatment].to_numpy(float),

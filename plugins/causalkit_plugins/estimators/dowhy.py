@@ -19,7 +19,7 @@ from pydantic import Field
 
 from causalkit.components import Context, Level, component
 from causalkit.errors import DataError, InvalidParameter, Problem, nearest
-from causalkit.estimation import adjusted, codes_of, design, item_table, needed_columns, sound_rows, unit_codes
+from causalkit.estimation import adjusted, codes_of, design, item_table, needed_columns, ranks, sound_rows, unit_codes
 from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
 from ._batched import Floats, Ints
@@ -43,6 +43,12 @@ class DoWhyEstimator:
     """
 
     level: ClassVar[Level] = "item"
+
+    @property
+    def assumes(self) -> frozenset[str]:
+        """What its answers rest on: by regression, a linear outcome too."""
+        linear = {"linearity"} if self.method == "linear-regression" else set()
+        return frozenset({"ignorability", "overlap", "enough-units", *linear})
 
     method: Literal["linear-regression", "propensity-weighting", "propensity-stratification", "propensity-matching"] = (
         "linear-regression"
@@ -90,7 +96,8 @@ class DoWhyEstimator:
             deadline = time.monotonic() + self.seconds
             found = _Found.empty(len(dataset.items), rows)
             for code in context.track(self._chosen(dataset, found), "dowhy, item by item"):
-                self._item(int(code), rows, make, estimand, found, deadline, context)
+                name = str(dataset.items.index[code])
+                self._item(int(code), name, rows, make, estimand, found, deadline, context)
         table = item_table(
             dataset.items.index,
             raw=found.effect,
@@ -126,14 +133,22 @@ class DoWhyEstimator:
             chosen, why = ids.get_indexer(pd.Index(self.items)), "not among the items that dowhy was given"
         else:
             smaller = np.minimum(found.treated, found.control)
-            chosen = np.argsort(-smaller, kind="stable")[: self.max_items]
+            chosen = np.lexsort((ranks(dataset.items.index), -smaller))[: self.max_items]
             why = f"not among the {self.max_items} items with most units, which dowhy was held to"
         found.reason[:] = why
         found.reason[chosen] = ""
         return np.asarray(chosen, np.int64)
 
     def _item(
-        self, code: int, rows: _Rows, make: Any, estimand: Estimand, found: _Found, deadline: float, context: Context
+        self,
+        code: int,
+        name: str,
+        rows: _Rows,
+        make: Any,
+        estimand: Estimand,
+        found: _Found,
+        deadline: float,
+        context: Context,
     ) -> None:
         if min(found.treated[code], found.control[code]) < self.min_units:
             found.reason[code] = (
@@ -145,7 +160,7 @@ class DoWhyEstimator:
             found.reason[code] = "the outcome never varies"
             return
         target = "att" if estimand.target == "att" else "ate"
-        causes = [name for name in table.columns if name[0] == "x"]
+        causes = [column for column in table.columns if column[0] == "x"]
         if not causes and self.method != "linear-regression":
             found.reason[code] = "every column to adjust for is constant within the item"
             return
@@ -156,7 +171,7 @@ class DoWhyEstimator:
                 found.reason[code] = f"the time limit of {self.seconds:g} s was reached"
                 return
             context.check()
-            sample = table if draw == 0 else _redrawn(table, unit, context.rng(f"dowhy {code} {draw}"))
+            sample = table if draw == 0 else _redrawn(table, unit, context.rng(f"dowhy {name} {draw}"))
             value = self._value(make, estimand_of_dowhy, sample, target)
             if draw == 0 and not abs(value) <= np.ptp(table["y"]) * (1 + 1e-9):
                 found.reason[code] = f"DoWhy gave {value:.3g}, which is no change of the outcome"
@@ -200,6 +215,7 @@ class _Rows:
     t: Floats
     y: Floats
     x: Floats
+    clustered: bool
 
     @classmethod
     def read(cls, dataset: Dataset, estimand: Estimand, names: tuple[str, ...]) -> _Rows:
@@ -210,7 +226,7 @@ class _Rows:
         rows, item = rows[item >= 0], item[item >= 0]
         unit = unit_codes(rows, units)[0] if dataset.unit else np.arange(len(rows))
         t, y = (rows[name].to_numpy(float) for name in (estimand.treatment, estimand.outcome))
-        return cls(item, unit, dataset.weights(rows), t, y, design(dataset, rows, names))
+        return cls(item, unit, dataset.weights(rows), t, y, design(dataset, rows, names), bool(dataset.unit))
 
     def table(self, code: int, most: int) -> tuple[pd.DataFrame, Ints]:
         """One item's rows, repeated by weight, columns t, y, x0 …; and each row's unit."""
@@ -228,7 +244,7 @@ class _Rows:
         keep = np.ptp(x, axis=0) > 0 if len(here) else np.zeros(x.shape[1], bool)
         columns = {"t": self.t[here].astype(np.int64), "y": self.y[here]}
         columns |= {f"x{k}": column for k, column in enumerate(x[:, keep].T)}
-        return pd.DataFrame(columns), self.unit[here]
+        return pd.DataFrame(columns), self.unit[here] if self.clustered else np.arange(len(here))
 
 
 @dataclass(frozen=True)
@@ -245,14 +261,14 @@ class _Found:
         group, first = np.unique(rows.item * (int(rows.unit.max(initial=0)) + 1) + rows.unit, return_inverse=True)
         owner = group // (int(rows.unit.max(initial=0)) + 1)
         exposed = np.bincount(first, rows.w * (2 * rows.t - 1), len(group)) > 0
+        times = np.ones(len(group)) if rows.clustered else np.bincount(first, rows.w, len(group))
         n0 = np.bincount(rows.item, rows.w * (1 - rows.t), items)
         y0 = np.bincount(rows.item, rows.w * (1 - rows.t) * rows.y, items)
         return cls(
             np.full(items, np.nan),
             np.full(items, np.nan),
             np.where(n0 > 0, y0 / np.maximum(n0, 1e-300), np.nan),
-            np.bincount(owner[exposed], minlength=items),
-            np.bincount(owner[~exposed], minlength=items),
+            *(np.rint(np.bincount(owner[at], times[at], items)).astype(np.int64) for at in (exposed, ~exposed)),
             np.full(items, "", object),
         )
 
@@ -271,7 +287,7 @@ def _identified(table: pd.DataFrame, causes: list[str]) -> Any:
 
 def _redrawn(table: pd.DataFrame, unit: Ints, rng: np.random.Generator) -> pd.DataFrame:
     """Whole units drawn with replacement."""
-    codes, units = pd.factorize(unit)
+    codes, units = pd.factorize(unit, sort=True)
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
     drawn = rng.integers(0, len(units), len(units))

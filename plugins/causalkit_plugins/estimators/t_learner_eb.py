@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from causalkit.components import Context, Estimator, component
-from causalkit.statistics import t_interval
+from causalkit.assumptions import assumed_by
+from causalkit.components import Context, Estimator, clone, component
+from causalkit.statistics import e_value, t_interval
 from causalkit.types import Dataset, EffectFactors, Effects, Embeddings, Estimand, SegmentMap
 
 from ._batched import Floats
@@ -46,6 +47,15 @@ class TLearnerEB:
     too small where effects differ between cells and base rates do not."""
     users: Literal["additive", "rate", "none"] = "additive"
     "A user's own level adds to both arms, or scales outcome and effect (then all pairs differ), or is ignored."
+
+    @property
+    def assumes(self) -> frozenset[str] | None:
+        """What its own adjustment rests on, and what `of` does."""
+        own = frozenset({"ignorability", "linearity", "overlap", "enough-units"})
+        if self.of is None:
+            return own
+        held = assumed_by(self.of)
+        return None if held is None else own | held
 
     def fit(
         self,
@@ -84,15 +94,16 @@ class TLearnerEB:
     ) -> pd.DataFrame:
         """The item table, shrunk towards its mean unless `of` has shared strength itself."""
         if self.of is not None:
-            held = self.of.fit(dataset, estimand, embeddings, context=context.under("of"))
-            table = held.effects_.item
+            self.of_ = clone(self.of).fit(dataset, estimand, embeddings, context=context.under("of"))
+            table = self.of_.effects_.item
             if not np.array_equal(table["effect"], table["raw"], equal_nan=True):
                 return table
         else:
             table = plain_items(dataset, rows)
         effect, stderr = shrunken(table["raw"].to_numpy(float), table["raw_stderr"].to_numpy(float))
         lower, upper = t_interval(effect, stderr)
-        return table.assign(effect=effect, stderr=stderr, lower=lower, upper=upper)
+        told = e_value(effect, table["baseline"].to_numpy(float))
+        return table.assign(effect=effect, stderr=stderr, lower=lower, upper=upper, e_value=told)
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,9 @@ def _effects(
     errors = item["stderr"].reindex(dataset.items.index).to_numpy(float)
     known = np.isfinite(item["effect"].reindex(dataset.items.index).to_numpy(float))
     held = (
-        made.of.effects_ if made.of is not None else Effects(item, pooled=pooled_items(rows, item, dataset.items.index))
+        made.of_.effects_
+        if made.of is not None
+        else Effects(item, pooled=pooled_items(rows, item, dataset.items.index))
     )
     effects = Effects(item, pooled=held.pooled, ladder=held.ladder, assumptions=_assumptions(made, estimand))
     ids = dataset.items.index
@@ -181,5 +194,5 @@ def _assumptions(made: TLearnerEB, estimand: Estimand) -> tuple[str, ...]:
     ]
     if made.users == "rate":
         said.append("Effects scale with the user's overall outcome rate.")
-    held = tuple(made.of.effects_.assumptions) if made.of is not None else ()
+    held = tuple(made.of_.effects_.assumptions) if made.of is not None else ()
     return (*held, *said)

@@ -127,3 +127,19 @@ def test_what_is_adjusted_for_stands_in_the_order_of_the_columns():
     names = [f"x{k}" for k in range(12)]
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 14)), columns=["t", "y", *names])
     assert _identified(table, names).get_adjustment_set() == names
+
+
+def test_rows_in_another_order_and_rows_with_a_weight_redraw_the_same_samples(world):
+    estimator = DoWhyEstimator(resamples=10, max_items=1)
+    rows, schema = world.dataset.interactions.data, world.dataset.schema
+    first = estimator.fit(world.dataset, world.estimand).effects_.item
+    mixed = replace(world.dataset, interactions=Table(rows.sample(frac=1, random_state=0)))
+    pd.testing.assert_frame_equal(first, estimator.fit(mixed, world.estimand).effects_.item, rtol=1e-9)
+    alone = replace(schema, assignment=())
+    times = np.random.default_rng(0).integers(0, 3, len(rows))
+    repeated = Table(rows.iloc[np.repeat(np.arange(len(rows)), times)].reset_index(drop=True))
+    weighed = Table(rows.assign(times=times))
+    a = estimator.fit(replace(world.dataset, interactions=repeated, schema=alone), world.estimand).effects_.item
+    counted = alone.with_columns([Column("times", "weight", "count")])
+    b = estimator.fit(replace(world.dataset, interactions=weighed, schema=counted), world.estimand).effects_.item
+    pd.testing.assert_frame_equal(a, b, rtol=1e-9)

@@ -205,3 +205,9 @@ def test_free_coefficients_cost_degrees_of_freedom(small):
     )
     assert free == pytest.approx(16 - 3)
     assert drawn > free
+
+
+def test_a_log_without_rows_is_refused(small):
+    empty = replace(small.dataset, interactions=Table(small.dataset.interactions.frame().iloc[:0]))
+    with pytest.raises(DataError, match="no rows to estimate effects from"):
+        Panel().fit(empty, small.estimand)

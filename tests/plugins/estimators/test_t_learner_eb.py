@@ -11,6 +11,7 @@ from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 
 from causalkit.components import Context
 from causalkit.errors import DataError
+from causalkit.statistics import e_value
 from tests.worlds import chain_world, personal_world
 
 
@@ -203,3 +204,12 @@ def test_segments_do_not_take_back_what_their_item_was_shrunk_by():
     own = effects.item["effect"].reindex(effects.segment["item"]).to_numpy()
     assert effects.item["raw"].std() > 0.01
     assert np.abs(effects.segment["effect"] - own).max() < 0.3 * effects.item["raw"].std()
+
+
+def test_the_held_estimator_stays_unfitted_and_e_values_are_those_of_shrunken_effects():
+    world = personal_world(1, users=60, items=5)
+    made = TLearnerEB(of=AIPW()).fit(world.dataset, world.estimand)
+    assert not hasattr(made.of, "effects_")
+    table = made.effects_.item
+    assert not np.allclose(table["effect"], table["raw"])
+    np.testing.assert_allclose(table["e_value"], e_value(table["effect"], table["baseline"]))
