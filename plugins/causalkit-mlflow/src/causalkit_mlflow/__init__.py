@@ -1,0 +1,1 @@
+"""A tracker of causalkit that writes to MLflow."""

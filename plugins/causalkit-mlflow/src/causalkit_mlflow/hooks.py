@@ -1,0 +1,13 @@
+"""What this plugin offers."""
+
+from __future__ import annotations
+
+from causalkit import Declaration, hookimpl
+
+
+@hookimpl
+def causalkit_trackers() -> list[Declaration]:
+    """Told what a run does, for whoever wants to keep it elsewhere."""
+    return [
+        Declaration("mlflow", "causalkit_mlflow.tracker:Mlflow", "Runs, measurements and reports on an MLflow server.")
+    ]
