@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -14,57 +14,77 @@ import pandas as pd
 
 from causalkit.reduction import NextRound, Reduction, State
 
-__all__ = ["check_reduction", "check_round"]
+__all__ = ["check_reduction"]
+
+Fold = Callable[[Reduction[Any], State, Sequence[pd.DataFrame]], State]
 
 
 def check_reduction(reduction: Reduction[Any], parts: Sequence[pd.DataFrame], rounds: int = 100) -> Any:
-    """Hold a reduction to its contract over `parts`, round after round; returns its result.
+    """Hold a reduction to its contract over `parts`, through all its rounds; returns its result.
 
-    Merging must be associative, the empty state must change nothing, states must be arrays and JSON, and the
-    result must be that of one pass over all rows (to a relative 1e-6).
+    Merging must be associative, the empty state must change nothing, states must be arrays and JSON, nothing may
+    be written to, and the result must be that of one pass over all rows (to a relative 1e-6).
 
     Raises
     ------
     AssertionError : it does not; says where.
     """
+    result = _ended(reduction, parts, _from_the_left, rounds)
+    for how, fold in _WAYS.items():
+        found = _unlike(result, _ended(reduction, parts, fold, rounds))
+        assert not found, f"{type(reduction).__name__} {how}: {found}"
+    return result
+
+
+def _ended(reduction: Reduction[Any], parts: Sequence[pd.DataFrame], fold: Fold, rounds: int) -> Any:
+    """The result, all rounds being folded in one way."""
     broadcast = State()
     for _ in range(rounds):
-        outcome = check_round(reduction, broadcast, parts)
+        outcome = reduction.finalize(fold(reduction, broadcast, parts))
         if not isinstance(outcome, NextRound):
             return outcome
         broadcast = outcome.broadcast
     raise AssertionError(f"{type(reduction).__name__} asked for more than {rounds} rounds")
 
 
-def check_round(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> Any:
-    """One round of `check_reduction`: its result, or the next broadcast."""
-    name = type(reduction).__name__
+def _states(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> list[State]:
     states = [_added(reduction, reduction.init(broadcast), part) for part in parts]
     for state in states:
-        _storable(name, state)
-    left = reduce(lambda a, b: _merged(reduction, a, b), states)
-    result = reduction.finalize(left)
-    right = reduce(lambda a, b: _merged(reduction, b, a), states[::-1])
-    others = {
-        "merged from the right": right,
-        "of one pass over all rows": _added(reduction, reduction.init(broadcast), pd.concat(parts)),
-        "added part by part to one state": reduce(
-            lambda state, part: _added(reduction, state, part), parts, reduction.init(broadcast)
-        ),
-        "merged with an empty state before it": _merged(reduction, reduction.init(broadcast), left),
-        "merged with an empty state after it": _merged(reduction, left, reduction.init(broadcast)),
-    }
-    for how, state in others.items():
-        found = _unlike(_plain(result), _plain(reduction.finalize(state)))
-        assert not found, f"{name} {how}: {found}"
-    return result
+        _storable(type(reduction).__name__, state)
+    return states
 
 
-def _plain(outcome: Any) -> Any:
-    """A result, or what the next round is told, as something to compare."""
-    if not isinstance(outcome, NextRound):
-        return outcome
-    return {"arrays": dict(outcome.broadcast.arrays), "facts": dict(outcome.broadcast.facts)}
+def _from_the_left(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return reduce(partial(_merged, reduction), _states(reduction, broadcast, parts))
+
+
+def _from_the_right(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return reduce(lambda a, b: _merged(reduction, b, a), _states(reduction, broadcast, parts)[::-1])
+
+
+def _in_one_pass(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return _added(reduction, reduction.init(broadcast), pd.concat(parts))
+
+
+def _into_one_state(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return reduce(partial(_added, reduction), parts, reduction.init(broadcast))
+
+
+def _after_nothing(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return _merged(reduction, reduction.init(broadcast), _from_the_left(reduction, broadcast, parts))
+
+
+def _before_nothing(reduction: Reduction[Any], broadcast: State, parts: Sequence[pd.DataFrame]) -> State:
+    return _merged(reduction, _from_the_left(reduction, broadcast, parts), reduction.init(broadcast))
+
+
+_WAYS: dict[str, Fold] = {
+    "merged from the right": _from_the_right,
+    "of one pass over all rows": _in_one_pass,
+    "added part by part to one state": _into_one_state,
+    "merged with an empty state before it": _after_nothing,
+    "merged with an empty state after it": _before_nothing,
+}
 
 
 def _added(reduction: Reduction[Any], state: State, part: pd.DataFrame) -> State:

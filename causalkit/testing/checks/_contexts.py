@@ -16,17 +16,18 @@ __all__ = ["Elsewhere", "Stop", "same_global_state", "shaken"]
 class Elsewhere:
     """An executor that pickles what it is given and what comes back, as worker processes do, and notes reductions.
 
-    `rounds` holds (reduction, broadcast, parts) of every pass that `reduce_table` made through it.
+    `rounds` holds (reduction, parts) of every first pass that `reduce_table` made through it.
     """
 
     def __init__(self) -> None:
-        self.rounds: list[tuple[Any, Any, list[Any]]] = []
+        self.rounds: list[tuple[Any, list[Any]]] = []
 
     def map(self, function: Callable[[Any], Any], parts: Iterable[Any]) -> Iterator[Any]:
         """Results in the order of `parts`."""
         kept: list[Any] = []
-        if hasattr(function, "reduction") and hasattr(function, "broadcast"):
-            self.rounds.append((function.reduction, function.broadcast, kept))
+        reduction = getattr(function, "reduction", None)
+        if reduction is not None and all(reduction is not known for known, _ in self.rounds):
+            self.rounds.append((reduction, kept))
         sent = _sent(function)
         for part in parts:
             kept.append(part)

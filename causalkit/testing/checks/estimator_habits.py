@@ -16,7 +16,7 @@ from causalkit.testing.checks._contexts import Elsewhere, Stop, global_state, sa
 from causalkit.testing.checks._logs import COMPARABLE, Case, log
 from causalkit.testing.checks.estimator import fitted, numbered, refused
 from causalkit.testing.kit import NotApplicable, Subject, check
-from causalkit.testing.reductions import check_round
+from causalkit.testing.reductions import check_reduction
 from causalkit.types import Column
 
 _CLOSE = 1e-6
@@ -178,8 +178,8 @@ def reductions_merge(subject: Subject) -> None:
     fitted(subject, log(), Context(part_rows=200, executor=seen))
     if not seen.rounds:
         raise NotApplicable("it makes no use of causalkit.reduce_table")
-    for reduction, broadcast, parts in seen.rounds:
-        check_round(reduction, broadcast, parts)
+    for reduction, parts in seen.rounds:
+        check_reduction(reduction, parts)
 
 
 @check("estimator")
