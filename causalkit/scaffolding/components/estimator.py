@@ -36,16 +36,16 @@ class GroupDifference:
         item, arm = codes_of(rows[dataset.item], dataset.items.index), rows[estimand.treatment].to_numpy(int)
         unit = unit_codes(rows, [dataset.item, *dataset.unit])[0] if dataset.unit else np.arange(len(rows))
         w, y = dataset.weights(rows), rows[estimand.outcome].to_numpy(float)
+        each = np.ones(len(rows)) if dataset.unit else w  # how many units a row stands for
         mass, sums = (np.bincount(2 * item + arm, values, 2 * n).reshape(n, 2) for values in (w, w * y))
         mean = np.divide(sums, mass, out=np.full((n, 2), np.nan), where=mass > 0)
         pull = (2 * arm - 1) * w * (y - mean[item, arm]) / mass[item, arm]
-        variance = np.bincount(item[np.unique(unit, return_index=True)[1]], np.bincount(unit, pull) ** 2, n)
-        seen = (2 * item + arm)[np.unique(2 * unit + arm, return_index=True)[1]]
-        units = np.bincount(seen, minlength=2 * n).reshape(n, 2)
-        df = np.where(units.min(axis=1) < self.least, np.nan, units.min(axis=1) - 1.0)
+        first, seen = (np.unique(code, return_index=True)[1] for code in (unit, 2 * unit + arm))
+        variance = np.bincount(item[first], np.bincount(unit, pull) ** 2 / each[first], n)
+        units = np.bincount((2 * item + arm)[seen], each[seen], 2 * n).reshape(n, 2)
+        df = np.where(units.min(axis=1) < self.least, np.nan, units.min(axis=1) - 1)
         why = (f"fewer than {self.least} exposed or unexposed units", "the outcome never varies")
-        reason = np.select((np.isnan(df), ~(variance > 0)), why, "")
-        stderr = np.sqrt(variance * (df + 1) / df)
+        reason, stderr = np.select((np.isnan(df), ~(variance > 0)), why, ""), np.sqrt(variance * (df + 1) / df)
         found = {"raw": mean[:, 1] - mean[:, 0], "raw_stderr": stderr, "treated": units[:, 1], "control": units[:, 0]}
         table = item_table(dataset.items.index, **found, baseline=mean[:, 0], df=df, reason=reason)
         said = "Exposed and unexposed rows are alike but for the exposure: nothing is adjusted for."
