@@ -102,4 +102,5 @@ def _inverse_root(cross: Floats, mean: Floats, n: Floats) -> tuple[Floats, Ints]
     values, vectors = np.linalg.eigh(cross / scale[:, :, None] / scale[:, None, :])
     kept = values > TOLERANCE
     root = vectors * np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)[:, None, :]
-    return root / scale[:, :, None], kept.sum(1)
+    symmetric = np.matmul(root, vectors.transpose(0, 2, 1))  # of all such roots the one that is unique
+    return symmetric / scale[:, :, None], kept.sum(1)
