@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 from causalkit.components import Context, Tracker
 from causalkit.config import Config
 from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError, UsageError
+from causalkit.isolation import said
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
+from causalkit.steps.keys import makers
 from causalkit.steps.shelf import Shelf
 from causalkit.store import RunFolder, refused_by_system
 from causalkit.store.cache import Entry, copy_or_link
@@ -104,7 +106,9 @@ class Execution:
             raise
         self._record(record)
         if self.registry.manager.hook.causalkit_step_finished.get_hookimpls():
-            self._broadcast("step_finished", step=step, output=self.shelf.outputs())
+            from causalkit.steps.lending import lent
+
+            self._broadcast("step_finished", step=step, output=lent(self.shelf.outputs()))
 
     def _do(self, step: str, used: str) -> StepRecord:
         """One step; anything that is not our own error becomes one that names the step."""
@@ -128,27 +132,38 @@ class Execution:
             raise
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", self._how_to_go_on()) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a component that exits ends nothing but its step
             refused = refused_by_system(error)
             if refused is not None:
                 raise StoreError(refused.what, f"{refused.todo}\n{self._how_to_go_on()}") from error
             with contextlib.suppress(CausalkitError):
                 self.folder.write_text(TRACEBACK, traceback.format_exc())
             raise ComponentError(
-                f"step {step!r} failed ({used}): {type(error).__name__}: {error}",
-                f"The traceback is in {self.folder.path / TRACEBACK}.\n{self._how_to_go_on()}",
+                f"step {step!r} failed ({used}): {said(error)}",
+                f"{self._whose_fault(step, error)}The traceback is in {self.folder.path / TRACEBACK}."
+                f"\n{self._how_to_go_on()}",
             ) from error
+
+    def _whose_fault(self, step: str, error: BaseException) -> str:
+        """What is known of why a component raised, a sentence each; empty where nothing is."""
+        told = makers(self.config, self.registry, step)
+        strangers = [f"{name} (of {maker})" for name, maker in told.items() if maker.split()[0] != "causalkit"]
+        whose = f"Of plugins, this step uses {', '.join(strangers)}. " if strangers else ""
+        wrote = "A component may not write into what it is given; it must copy what it changes. "
+        return whose + (wrote if "read-only" in str(error) else "")
 
     def _make(self, step: str) -> Entry:
         """Do a step whose output is nowhere yet, and keep what it makes."""
         from causalkit.steps.artifacts import FILLS
+        from causalkit.steps.lending import copy_on_write
 
         journal = self.shelf.journal(step, partial(self.folder.event, step=step))
         work = self.shelf.work_for(step)
         needs = [f"{step}-{self.shelf.key(step)}", *(store.folder.name for store in work.vectors.values())]
         self.folder.event(kind="begun", step=step, keeps=needs)
         began = time.perf_counter()
-        made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
+        with copy_on_write():
+            made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
         entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3))
         if journal is not None:
             journal.forget()
@@ -214,6 +229,7 @@ class Execution:
                 "data_fingerprint": self.shelf.fingerprint(),
                 "seed": self.config.seed,
                 "versions": _versions(self.registry),
+                "components": makers(self.config, self.registry),
                 "device": self.context.device,
                 "host": {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()},
                 "steps": steps,

@@ -14,7 +14,7 @@ from causalkit.components import Context, Ranker
 from causalkit.errors import ComponentError
 from causalkit.statistics import t_interval
 from causalkit.topn import top_inner_products
-from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking
+from causalkit.types import EXCLUDED, RANKING_COLUMNS, Dataset, Effects, Ranking, Scores
 
 __all__ = ["claim", "make_ranking", "ranking_blocks", "top_positions"]
 
@@ -66,19 +66,22 @@ def make_ranking(
     context: Context,
     *,
     only_overall: bool = False,
+    by: str = "",
 ) -> Ranking:
     """The `top` best items overall, per segment and per user, with what is claimed of each.
 
-    `only_overall` leaves out the lists of segments and users.
+    `only_overall` leaves out the lists of segments and users; `by` is what errors call the ranker, where its
+    name is not enough.
     """
     items = list(dataset.items.index)
-    lists = _Lists(ranker, name, effects, items, top, context)
+    by = by or f"ranker {name!r}"
+    lists = _Lists(ranker, by, effects, items, top, context)
     tables = [lists.of("overall", [EVERYBODY], [EVERYBODY])]
     if not only_overall and effects is not None and len(effects.segment):
         own = [u for u in effects.segments.of_user.index if str(u).startswith("segment:")]
         tables += lists.blocks("segment", own, [str(u).removeprefix("segment:") for u in own])
     if not only_overall:
-        tables += ranking_blocks(ranker, name, effects, dataset.user_ids(), items, top, context)
+        tables += ranking_blocks(ranker, name, effects, dataset.user_ids(), items, top, context, by=by)
     table = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else tables[0]
     return Ranking(table, name, _excluded(effects))
 
@@ -91,19 +94,22 @@ def ranking_blocks(
     items: Sequence[Any],
     top: int,
     context: Context,
+    *,
+    by: str = "",
 ) -> Iterator[pd.DataFrame]:
     """The `top` best of `items` for each of `users`, in their order, a block of users at a time.
 
     Each table has the columns `RANKING_COLUMNS`, scope `user`, and an index of its own; users with
-    nothing to recommend have no row. Memory does not grow with the number of users. `name` is what
-    the ranker is called in errors.
+    nothing to recommend have no row. Memory does not grow with the number of users. `by` is what errors
+    call the ranker, where its `name` is not enough.
 
     A ranker may offer two methods that make it quick. `alike(users, *, context)` numbers users such
     that those with the same number have the same scores (None: it cannot tell): one list serves them
     all. `vectors(users, items, *, context)` gives float32 `[n, d]` and `[m, d]` whose inner products
     are the scores, NaN where an item is not to be recommended (None: there are none).
     """
-    yield from _Lists(ranker, name, effects, list(items), top, context).blocks("user", users, users)
+    lists = _Lists(ranker, by or f"ranker {name!r}", effects, list(items), top, context)
+    yield from lists.blocks("user", users, users)
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class _Lists:
     """What all lists of one ranking have in common."""
 
     ranker: Ranker
-    name: str
+    by: str
     effects: Effects | None
     items: list[Any]
     top: int
@@ -153,7 +159,12 @@ class _Lists:
         Users are of a kind where the ranker says that their scores are the same, and their effects are.
         """
         ask = getattr(self.ranker, "alike", None)
-        codes = None if ask is None or len(ids) < 2 else ask(ids, context=self.context)
+        codes = None if ask is None or len(ids) < 2 else ask([*ids], context=self.context)
+        if codes is not None and np.shape(codes) != (len(ids),):
+            raise ComponentError(
+                f"{self.by} gave kinds of users of shape {np.shape(codes)} for {len(ids)} users",
+                "`alike` must give a number for each user.",
+            )
         if codes is not None and self.effects is not None:
             own = np.unique(self.effects.alike(ids), return_inverse=True)[1]
             codes = np.unique(codes, return_inverse=True)[1] * len(ids) + own
@@ -167,7 +178,7 @@ class _Lists:
     def _best(self, ids: Sequence[Any]) -> tuple[Positions, npt.NDArray[np.float64]]:
         """The best items of each of `ids` as positions, -1 beyond, and their scores."""
         ask = getattr(self.ranker, "vectors", None)
-        vectors = None if ask is None else ask(ids, self.items, context=self.context)
+        vectors = None if ask is None else ask([*ids], [*self.items], context=self.context)
         if vectors is not None:
             left, right = vectors
             if (len(left), len(right)) != (len(ids), len(self.items)):
@@ -182,16 +193,31 @@ class _Lists:
 
     def _best_dense(self, ids: Sequence[Any]) -> tuple[Positions, npt.NDArray[np.float64]]:
         self.context.check()
-        values = np.asarray(self.ranker.scores(ids, self.items, context=self.context).values, np.float64)
-        if values.shape != (len(ids), len(self.items)):
-            self._refuse("scores", values.shape, len(ids))
+        made = self.ranker.scores([*ids], [*self.items], context=self.context)
+        if not isinstance(made, Scores):
+            raise ComponentError(f"{self.by} gave {type(made).__name__} from `scores`", "It must give Scores.")
+        if np.shape(made.values) != (len(ids), len(self.items)):
+            self._refuse("scores", np.shape(made.values), len(ids))
+        values = self._numbers(made.values)
         best = top_positions(values, self.top)
         return best, np.take_along_axis(values, best, axis=1)
 
     def _refuse(self, what: str, shape: tuple[int, ...], users: int) -> NoReturn:
         raise ComponentError(
-            f"ranker {self.name!r} gave {what} of shape {shape} for {users} users × {len(self.items)} items"
+            f"{self.by} gave {what} of shape {shape} for {users} users × {len(self.items)} items",
+            "A row for each user and a column for each item.",
         )
+
+    def _numbers(self, values: Any) -> npt.NDArray[np.float64]:
+        try:
+            found = np.asarray(values, np.float64)
+        except (TypeError, ValueError):
+            found = np.full(1, np.inf)
+        if np.isinf(found).any():
+            raise ComponentError(
+                f"{self.by} gave scores that are infinite or no numbers", "It must give NaN for what not to recommend."
+            )
+        return found
 
 
 def _with_claims(

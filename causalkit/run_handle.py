@@ -214,8 +214,13 @@ class Run:
         selection = self.config.explain
         use, params = (selection.use, selection.params) if selection else ("receipt", {})
         explainer = self.registry.build("explainer", {"use": use, "params": params})
-        told: Explanation = explainer.explain(asked, self.outputs)
-        return told.receipts[0]
+        from causalkit.steps.lending import lent
+        from causalkit.steps.soundness import explanation
+
+        told = explainer.explain(lent(asked), lent(self.outputs))
+        return explanation(told, asked, f"explainer {use!r} of {self.registry.find('explainer', use).maker}").receipts[
+            0
+        ]
 
     def _need(self, found: Any, what: str, step: str) -> Any:
         if found is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalkit.components import Context, Executor, Tracker
 from causalkit.config import Config, load_config
-from causalkit.errors import CausalkitError, ConfigError, StoreError, UsageError, nearest
+from causalkit.errors import CausalkitError, ConfigError, PluginError, StoreError, UsageError, nearest
 from causalkit.execution import Execution
 from causalkit.registry import Registry, default_registry
 from causalkit.run_handle import Run
@@ -143,6 +143,7 @@ def _kept_config(folder: RunFolder, registry: Registry) -> Config:
     try:
         kept = load_config(folder.path / "config.yaml", registry=registry, environment={})
     except ConfigError as error:
+        _check_makers(folder, registry)
         raise UsageError(
             f"{folder.path / 'config.yaml'} cannot be used: {error.what}", f"{error.todo}\n{UNCONFIGURED}".strip()
         ) from error
@@ -154,6 +155,31 @@ def _kept_config(folder: RunFolder, registry: Registry) -> Config:
                 UNCONFIGURED,
             )
     return kept
+
+
+def _check_makers(folder: RunFolder, registry: Registry) -> None:
+    """Raise `PluginError` where the run needs a component that its plugin no longer offers, and say which plugin."""
+    told: dict[str, str] = {}
+    with contextlib.suppress(StoreError):
+        told = folder.manifest.get("components", {})
+    gone = [(name, maker) for name, maker in told.items() if not _is_there(registry, *name.split(maxsplit=1))]
+    if not gone:
+        return
+    lost = ", ".join(f"{name} (of {maker})" for name, maker in gone)
+    again = " ".join(dict.fromkeys("==".join(maker.split()) for _, maker in gone))
+    raise PluginError(
+        f"run {folder.path.name} was made with what is no longer there: {lost}",
+        f"`pip install {again}` gets it back. {registry.not_in_use()}".strip()
+        + "\nWhat was computed is kept, and can be read as before.",
+    )
+
+
+def _is_there(registry: Registry, kind: str, use: str) -> bool:
+    try:
+        registry.load(kind, use)
+    except PluginError:
+        return False
+    return True
 
 
 def _to_resume(reference: bool | str | Path, runs: Path) -> RunFolder:

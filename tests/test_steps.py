@@ -9,7 +9,6 @@ import pytest
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 
 import causalkit as ck
-from causalkit.components import Context
 from causalkit.errors import ComponentError
 from causalkit.steps.estimate import _with_pseudo_users
 from causalkit.steps.evaluate import _lost_overlap
@@ -73,11 +72,11 @@ def test_effects_without_errors_are_refused_even_where_only_one_lacks_it(monkeyp
         return fitted
 
     monkeypatch.setattr(DifferenceInMeans, "fit", faulty)
-    with pytest.raises(ComponentError, match="'difference-in-means' gave effects without standard errors"):
+    with pytest.raises(ComponentError, match=r"'difference-in-means' of causalkit \S+ gave effects without standard"):
         ck.run(SMALL, until="estimate", runs_dir=tmp_path)
 
 
-def test_an_item_loses_overlap_when_either_arm_is_too_small_later():
+def test_an_item_loses_overlap_when_either_arm_is_too_small_later(monkeypatch):
     units = pd.DataFrame({"treated": [4.0, 3.0, 9.0, 0.0], "control": [4.0, 9.0, 3.0, 9.0]}, index=list("abcp"))
     status = pd.Series(["estimated"] * 4 + ["predicted"], index=list("abcdp"))
     naive = types.SimpleNamespace(effects_=types.SimpleNamespace(item=units))
@@ -86,8 +85,7 @@ def test_an_item_loses_overlap_when_either_arm_is_too_small_later():
             estimand="asked", effects=types.SimpleNamespace(item=status.rename("status").to_frame())
         ),
         config=types.SimpleNamespace(naive="naive"),
-        build=lambda *_: types.SimpleNamespace(fit=lambda *_, context: naive),
-        under=Context().under,
     )
+    monkeypatch.setattr("causalkit.steps.evaluate.fit_effects", lambda *_, data: naive)
     found = _lost_overlap(work, later=None)
     assert (found.value, found.n, found.on) == (3, 4, "transport")

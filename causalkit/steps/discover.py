@@ -8,9 +8,10 @@ from typing import Any
 
 from causalkit import preparation
 from causalkit.config import read_knowledge
-from causalkit.errors import ComponentError
+from causalkit.steps import soundness
+from causalkit.steps.lending import lent
 from causalkit.steps.work import Work
-from causalkit.types import CausalGraph, Knowledge, Variables
+from causalkit.types import Knowledge, Variables
 
 __all__ = ["discover", "gather_knowledge"]
 
@@ -22,9 +23,8 @@ def discover(work: Work) -> Work:
     knowledge = gather_knowledge(seen, work.config.knowledge)
     assert work.config.discover is not None
     discoverer = work.build("discoverer", work.config.discover)
-    graph = discoverer.discover(seen, knowledge, context=work.under("discover"))
-    if not isinstance(graph, CausalGraph):
-        raise ComponentError(f"discoverer {work.config.discover.use!r} gave a {type(graph).__name__}")
+    drawn = discoverer.discover(lent(seen), lent(knowledge), context=work.under("discover"))
+    graph = soundness.graph(drawn, seen, knowledge, work.whose("discoverer", work.config.discover))
     graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *graph.notes))
     return work.with_outputs(variables=seen, graph=graph)
 

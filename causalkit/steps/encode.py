@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from causalkit.components import Context, Encoder
-from causalkit.errors import ComponentError, ConfigError, Problem
+from causalkit.errors import ConfigError, Problem
+from causalkit.steps import soundness
 from causalkit.steps.work import Work
 from causalkit.store.vectors import VectorStore, text_keys
 from causalkit.types import Dataset, Embeddings, EmbeddingTable
@@ -30,36 +30,45 @@ def encode(work: Work) -> Work:
         texts = work.log.item_texts() if side == "item" else _user_texts(work.log)
         encoder = work.build("encoder", selection)
         context = work.under(f"encode.{side}")
-        vectors = _encoded(encoder, selection.use, list(texts), context, work.vectors.get(side))
+        by = work.whose("encoder", selection)
+        vectors = _encoded(encoder, by, list(texts), context, work.vectors.get(side))
         tables[side] = EmbeddingTable(texts.index, vectors, selection.use)
     return work.with_outputs(embeddings=Embeddings(**tables))
 
 
 def _encoded(
-    encoder: Encoder, use: str, texts: list[str], context: Context, kept: VectorStore | None
+    encoder: Encoder, by: str, texts: list[str], context: Context, kept: VectorStore | None
 ) -> npt.NDArray[np.float32]:
     """A vector for each text; of an encoder that takes each text alone, those that are kept are not made again."""
     if not getattr(encoder, "pointwise", False):
-        vectors = encoder.fit(texts, context=context).encode(texts, context=context)
-        return _checked_vectors(vectors, len(texts), use)
+        return soundness.vectors(_fitted(encoder, texts, context, by).encode([*texts], context=context), len(texts), by)
     context = replace(context, root_seed=0)  # vectors are kept for runs with other seeds
     distinct = sorted(dict.fromkeys(texts), key=lambda text: (-len(text), text))
     keys = text_keys(distinct)
     vectors, known = kept.find(keys) if kept is not None else _nothing(len(keys))
-    fitted = encoder if known.all() else encoder.fit(texts, context=context)
+    fitted = encoder if known.all() else _fitted(encoder, texts, context, by)
     for start in range(0, len(distinct), SHARD):
         lacking = start + np.flatnonzero(~known[start : start + SHARD])
         if not len(lacking):
             continue
         context.begin("texts", start // SHARD)
         made = fitted.encode([distinct[i] for i in lacking], context=context)
-        made = _checked_vectors(made, len(lacking), use)
+        made = soundness.vectors(made, len(lacking), by)
+        if vectors.shape[1] not in (0, made.shape[1]):
+            soundness.refuse(
+                by, f"vectors of {made.shape[1]} dimensions after some of {vectors.shape[1]}", "as many for all"
+            )
         if kept is not None:
             kept.keep(keys[lacking], made)
         vectors = vectors if vectors.shape[1] else np.zeros((len(distinct), made.shape[1]), np.float32)
         vectors[lacking] = made
     place = {text: i for i, text in enumerate(distinct)}
     return vectors[[place[text] for text in texts]]
+
+
+def _fitted(encoder: Encoder, texts: list[str], context: Context, by: str) -> Encoder:
+    fitted: Encoder = soundness.itself(encoder.fit([*texts], context=context), ("encode",), by)
+    return fitted
 
 
 def _nothing(texts: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
@@ -73,12 +82,3 @@ def _user_texts(dataset: Dataset) -> pd.Series[str]:
             "config", [Problem("encode.user", ": the users table has no column of kind text")], "Leave encode.user out."
         )
     return dataset.users[named].astype("string").fillna("").agg(" ".join, axis=1)
-
-
-def _checked_vectors(vectors: Any, rows: int, name: str) -> npt.NDArray[np.float32]:
-    array = np.asarray(vectors, np.float32)
-    if array.ndim != 2 or len(array) != rows:
-        raise ComponentError(f"encoder {name!r} gave an array of shape {array.shape} for {rows} inputs")
-    if not np.isfinite(array).all():
-        raise ComponentError(f"encoder {name!r} gave {int((~np.isfinite(array)).any(1).sum())} vectors with NaN")
-    return array

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from causalkit.components import Estimator, clone
-from causalkit.errors import ComponentError
+from causalkit.components import Estimator
+from causalkit.config import Selection
 from causalkit.statuses import write_statuses
+from causalkit.steps import sound_effects, soundness
+from causalkit.steps.lending import lent
 from causalkit.steps.work import Work
-from causalkit.types import Dataset, Effects, Estimand, SegmentMap
+from causalkit.types import Dataset, Effects, Embeddings, Estimand, SegmentMap
 
-__all__ = ["estimate"]
+__all__ = ["estimate", "fit_effects", "main_of"]
+
+T = TypeVar("T")
 
 MOST_GRAPHS = 16
 """Other adjustment sets, over a graph's consistent orientations, that effects are refitted with."""
@@ -28,30 +32,45 @@ def estimate(work: Work) -> Work:
     fitted: dict[str, Estimator] = {}
     for level, selection in work.config.estimate.items():
         if selection is not None:
-            fitted[level] = _fit(
-                work, work.build("estimator", selection), made.training, f"estimate.{level}", selection.use
-            )
-    naive = work.build("estimator", work.config.naive).fit(made.training, made.estimand, context=work.under("naive"))
-    main = fitted.get("item") or next(iter(fitted.values()))
+            fitted[level] = fit_effects(work, selection, f"estimate.{level}", embeddings=made.embeddings)
+    naive = fit_effects(work, work.config.naive, "naive")
+    main = main_of(fitted)
     effects = _merged(fitted, main, made.training)
-    effects = replace(effects, ladder=_ladder(work, main, naive.effects_, effects))
-    effects = _conditional_on_graph(work, main, effects)
+    effects = replace(effects, ladder=_ladder(work, naive.effects_, effects))
+    effects = _conditional_on_graph(work, effects)
     return replace(
         work.with_outputs(estimator=main, effects=write_statuses(effects, made.estimand)), naive=naive.effects_
     )
 
 
-def _fit(work: Work, estimator: Estimator, data: Dataset, name: str, use: str) -> Estimator:
-    made = work.made
-    assert made.estimand is not None
-    fitted = estimator.fit(data, made.estimand, made.embeddings, context=work.under(name))
-    effects = fitted.effects_
-    if not isinstance(effects, Effects):
-        raise ComponentError(f"estimator {use!r} left a {type(effects).__name__} in effects_, not Effects")
-    known = effects.item["effect"].notna()
-    if (effects.item.loc[known, "stderr"].isna()).any():
-        raise ComponentError(f"estimator {use!r} gave effects without standard errors")
+def fit_effects(
+    work: Work,
+    selection: Selection,
+    name: str,
+    *,
+    data: Dataset | None = None,
+    estimand: Estimand | None = None,
+    embeddings: Embeddings | None = None,
+) -> Estimator:
+    """An estimator of the config fitted on what it is lent, and what it gives checked.
+
+    `data` and `estimand` are the training rows and the primary estimand where they are left out; seeds are
+    derived under `name`.
+    """
+    data, estimand = data or work.made.training, estimand or work.made.estimand
+    assert estimand is not None
+    by = work.whose("estimator", selection)
+    estimator: Estimator = work.build("estimator", selection)
+    fitted: Estimator = soundness.itself(
+        estimator.fit(lent(data), estimand, lent(embeddings), context=work.under(name)), ("fit",), by
+    )
+    sound_effects.effects(getattr(fitted, "effects_", None), data, by)
     return fitted
+
+
+def main_of(by_level: Mapping[str, T | None]) -> T:
+    """What stands for the item level, or else for the first that there is."""
+    return by_level.get("item") or next(found for found in by_level.values() if found is not None)
 
 
 def _merged(fitted: dict[str, Estimator], main: Estimator, data: Dataset) -> Effects:
@@ -76,18 +95,18 @@ def _with_pseudo_users(own: SegmentMap, dataset: Dataset, segments: Sequence[Any
     return replace(known, of_user=pd.concat([known.of_user.astype(object), itself]))
 
 
-def _ladder(work: Work, main: Estimator, naive: Effects, effects: Effects) -> pd.DataFrame:
+def _ladder(work: Work, naive: Effects, effects: Effects) -> pd.DataFrame:
     """Pooled effects step by step: naive, the estimator's own steps, secondary estimands."""
     made = work.made
     assert made.estimand is not None
     own = _own_steps(effects, made.estimand)
     rows = [_pooled_row(_NAIVE, made.estimand.population, naive), own.assign(main=own.index == own.index.max())]
     for other in made.secondary:
-        context = work.under(f"secondary.{other.name}")
+        name = f"secondary.{other.name}"
         if not other.arms:
-            beside = work.build("estimator", work.config.naive).fit(made.training, other, context=context)
+            beside = fit_effects(work, work.config.naive, name, estimand=other)
             rows.append(_pooled_row(_NAIVE, other.population, beside.effects_))
-        rows.append(_own_steps(clone(main).fit(made.training, other, None, context=context).effects_, other))
+        rows.append(_own_steps(fit_effects(work, main_of(work.config.estimate), name, estimand=other).effects_, other))
     kept = [row if "main" in row else row.assign(main=False) for row in rows if len(row)]
     return pd.concat(kept, ignore_index=True) if kept else effects.ladder
 
@@ -108,7 +127,7 @@ def _pooled_row(name: str, population: str, effects: Effects) -> pd.DataFrame:
     return pd.DataFrame([{"specification": name, "population": population} | values])
 
 
-def _conditional_on_graph(work: Work, main: Estimator, effects: Effects) -> Effects:
+def _conditional_on_graph(work: Work, effects: Effects) -> Effects:
     """Lower and upper of each item's effect over the graph's other consistent orientations."""
     made = work.made
     assert made.estimand is not None
@@ -117,7 +136,8 @@ def _conditional_on_graph(work: Work, main: Estimator, effects: Effects) -> Effe
     columns = [effects.item["effect"]]
     for adjustment in made.estimand.alternatives[:MOST_GRAPHS]:
         other = replace(made.estimand, adjustment=adjustment, alternatives=())
-        fitted = clone(main).fit(made.training, other, made.embeddings, context=work.under("graph-range"))
+        chosen = main_of(work.config.estimate)
+        fitted = fit_effects(work, chosen, "graph-range", estimand=other, embeddings=made.embeddings)
         columns.append(fitted.effects_.item["effect"].reindex(effects.item.index))
     together = pd.concat(columns, axis=1)
     table = effects.item.assign(graph_lower=together.min(axis=1), graph_upper=together.max(axis=1))

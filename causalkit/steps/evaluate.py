@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from causalkit.components import Metric, clone
+from causalkit.components import Metric
 from causalkit.config import Selection
 from causalkit.ranking import make_ranking
 from causalkit.statuses import MINIMUM_UNITS, write_statuses
+from causalkit.steps import soundness
+from causalkit.steps.estimate import fit_effects, main_of
+from causalkit.steps.lending import lent
 from causalkit.steps.rank import fit_ranker
 from causalkit.steps.work import Work
 from causalkit.types import NO_TEXT, Dataset, Effects, Measurement, Outputs
@@ -75,6 +78,7 @@ def _ranked(work: Work, selection: Selection, effects: Effects | None) -> Output
         work.config.top,
         replace(work.context, progress=None),
         only_overall=True,
+        by=work.whose("ranker", selection),
     )
     return replace(work.made, ranker=selection.use, scores=ranker.scores, ranking=lists)
 
@@ -82,7 +86,7 @@ def _ranked(work: Work, selection: Selection, effects: Effects | None) -> Output
 def _without_text(work: Work) -> Outputs:
     made = work.made
     assert made.estimator is not None and made.estimand is not None
-    fitted = clone(made.estimator).fit(made.training, made.estimand, None, context=work.under("estimate.item"))
+    fitted = fit_effects(work, main_of(work.config.estimate), "estimate.item")
     return replace(made, embeddings=None, estimator=fitted, effects=write_statuses(fitted.effects_, made.estimand))
 
 
@@ -96,14 +100,15 @@ def _measure(
     if test is None and "truth" not in metric.needs:
         return Measurement(name, float("nan"), of=contender.of, note="nothing was held out")
     seen = test if test is not None else contender.outputs.training
-    made = metric.measure(contender.outputs, seen, truth, context=work.under("evaluate"))
+    told = metric.measure(lent(contender.outputs), lent(seen), lent(truth), context=work.under("evaluate"))
+    made = soundness.measurement(told, work.whose("metric", selection))
     return replace(made, name=name, of=contender.of, on="truth" if "truth" in metric.needs else "test")
 
 
 def _lost_overlap(work: Work, later: Dataset) -> Measurement:
     """How many items with an estimate have too few exposed or unexposed units in later rows."""
     assert work.made.effects is not None and work.made.estimand is not None
-    naive = work.build("estimator", work.config.naive).fit(later, work.made.estimand, context=work.under("transport"))
+    naive = fit_effects(work, work.config.naive, "transport", data=later)
     units = naive.effects_.item[["treated", "control"]].reindex(work.made.effects.item.index).fillna(0)
     had = work.made.effects.item["status"] == "estimated"
     lost = had & (units < MINIMUM_UNITS).any(axis=1)

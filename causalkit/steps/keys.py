@@ -18,7 +18,7 @@ from causalkit.config import Config, Selection
 from causalkit.provenance import frame_source, library_versions, source_hash
 from causalkit.registry import Registry, parse_selection
 
-__all__ = ["NEEDS", "Needs", "component_key", "step_key"]
+__all__ = ["NEEDS", "Needs", "component_key", "makers", "step_key"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,23 @@ _KINDS = {
     "explain": "explainer",
 }
 _ON_ANY_DEVICE = ("load", "identify")
+
+
+def makers(config: Config, registry: Registry, step: str = "") -> dict[str, str]:
+    """Whose each component of a config (or of one step) is, held ones too: `"ranker uplift"` → `"causalkit 0.1.0"`."""
+    sections = NEEDS[step].sections if step in NEEDS else tuple(_KINDS)
+    found: dict[str, str] = {}
+    for section in sections:
+        for selection in _selections(getattr(config, section)) if section in _KINDS else ():
+            found.update(_made_by(registry, _KINDS[section], selection.to_dict()))
+    return dict(sorted(found.items()))
+
+
+def _made_by(registry: Registry, kind: str, selection: Any) -> Iterator[tuple[str, str]]:
+    use, _ = parse_selection(selection)
+    yield f"{kind} {use}", registry.find(kind, use).maker
+    for inner, part in _parts_of(registry, kind, selection):
+        yield from _made_by(registry, inner, part)
 
 
 def step_key(
@@ -107,18 +124,9 @@ def _outside(part: Any, context: Context) -> Iterator[str]:
 
 def _code(registry: Registry, kind: str, selection: Any) -> Any:
     """Source and versions of a component and of the components it holds, nested as they are."""
-    from causalkit.parameters import field_kinds
-
-    use, params = parse_selection(selection)
-    entry = registry.find(kind, use)
+    entry = registry.find(kind, parse_selection(selection)[0])
     module = entry.declaration.target.partition(":")[0]
-    held = field_kinds(registry.load(kind, use))
-    inner = [
-        _code(registry, held[name], part)
-        for name in sorted(held)
-        if name in params
-        for part in _held_selections(params[name])
-    ]
+    inner = [_code(registry, *part) for part in _parts_of(registry, kind, selection)]
     return [
         entry.declaration.target,
         entry.distribution,
@@ -127,6 +135,17 @@ def _code(registry: Registry, kind: str, selection: Any) -> Any:
         library_versions(entry.distribution),
         inner,
     ]
+
+
+def _parts_of(registry: Registry, kind: str, selection: Any) -> Iterator[tuple[str, Any]]:
+    """Kind and selection of the components that one holds, by the order of its fields' names."""
+    from causalkit.parameters import field_kinds
+
+    use, params = parse_selection(selection)
+    held = field_kinds(registry.load(kind, use))
+    for name in sorted(held):
+        if name in params:
+            yield from ((held[name], part) for part in _held_selections(params[name]))
 
 
 def _held_selections(value: Any) -> Iterator[Any]:

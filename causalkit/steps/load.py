@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from causalkit import preparation
-from causalkit.errors import ComponentError
+from causalkit.steps import soundness
 from causalkit.steps.work import Work
 from causalkit.types import Dataset, Facts, Outputs, Split
 
@@ -16,9 +16,8 @@ __all__ = ["load"]
 def load(work: Work) -> Work:
     """Read the log, check it, clean, split, and derive the columns that the schema declares."""
     config = work.config
-    dataset = work.build("dataset", config.data).load(context=work.under("data"))
-    if not isinstance(dataset, Dataset):
-        raise ComponentError(f"dataset {config.data.use!r} gave a {type(dataset).__name__}, not a Dataset")
+    read = work.build("dataset", config.data).load(context=work.under("data"))
+    dataset = soundness.dataset(read, work.whose("dataset", config.data))
     notes = preparation.check(dataset)
     fingerprint = dataset.fingerprint()
     dataset, cleaning = preparation.clean(dataset, config.clean)

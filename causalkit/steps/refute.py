@@ -6,6 +6,8 @@ import pandas as pd
 
 from causalkit.components import Refuter
 from causalkit.statuses import write_statuses
+from causalkit.steps import soundness
+from causalkit.steps.lending import lent
 from causalkit.steps.work import Work
 from causalkit.types import Effects
 
@@ -20,7 +22,8 @@ def refute(work: Work) -> Work:
     for selection in work.config.refute:
         refuter: Refuter = work.build("refuter", selection)
         context = work.under(f"refute.{selection.use}")
-        verdicts.append(refuter.check(made.training, made.estimand, made.estimator, context=context))
+        told = refuter.check(lent(made.training), made.estimand, lent(made.estimator), context=context)
+        verdicts.append(soundness.verdicts(told, refuter.sort, work.whose("refuter", selection)))
     span = _graph_range(made.effects)
     effects = write_statuses(made.effects, made.estimand, verdicts, span)
     return work.with_outputs(verdicts=tuple(verdicts), effects=effects)

@@ -52,6 +52,10 @@ class Work:
         """A component of the config."""
         return self.registry.build(kind, {"use": selection.use, "params": selection.params})
 
+    def whose(self, kind: str, selection: Selection) -> str:
+        """How errors call a component: its kind and name, and the distribution that it comes from."""
+        return f"{kind} {selection.use!r} of {self.registry.find(kind, selection.use).maker}"
+
     def under(self, name: str) -> Context:
         """The context with seeds of its own."""
         return self.context.under(name)
