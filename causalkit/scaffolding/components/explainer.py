@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
+from typing import Annotated, Any
+
+from pydantic import Field
+
 from causalkit.components import Context, component
 from causalkit.errors import DataError
 from causalkit.types import Explanation, Outputs, Ranking, Receipt
@@ -11,20 +16,27 @@ from causalkit.types import Explanation, Outputs, Ranking, Receipt
 class PlainSentence:
     """Says what showing an item is estimated to cause, between which limits, and from how many units."""
 
+    longest: Annotated[int, Field(ge=1)] = 80
+    "How many letters of an item's name are told."
+
     def explain(self, ranking: Ranking, outputs: Outputs, *, context: Context = Context()) -> Explanation:
         """A receipt for each row of `ranking`, in its order. Raises `DataError` where there are no effects."""
         if outputs.effects is None:
             raise DataError("these sentences tell of effects, and this run has none", "Add `estimate:` to the config.")
-        training, effects = outputs.training, outputs.effects
-        names, outcome = training.item_labels(), training.schema[training.outcome].label
+        training, known, receipts = outputs.training, outputs.effects.item, []
         adjusted = outputs.estimand.adjustment if outputs.estimand else ()
-        receipts = []
+        names, outcome = training.item_labels(), training.schema[training.outcome].label
         for row in ranking.table.itertuples():
-            treated, control = (int(n) for n in effects.item.loc[row.item, ["treated", "control"]].fillna(0))
-            text = (
-                f"Showing {names[row.item]} is estimated to change {outcome!r} by {row.effect:+.4f} "
-                f"(95 % {row.lower:+.4f} to {row.upper:+.4f}), from {treated} exposed and {control} unexposed units."
-            )
+            treated, control = (int(n) for n in known.loc[row.item, ["treated", "control"]].fillna(0))
+            name = "".join(filter(str.isprintable, names[row.item]))[: self.longest]
+            text = self._sentence(row, name, outcome)
+            text += f" It rests on {treated} exposed and {control} unexposed units."
             claim = (row.scope, row.who, row.item, text, row.effect, row.lower, row.upper, row.level, row.status)
             receipts.append(Receipt(*claim, "", treated, control, adjusted, ""))
         return Explanation(tuple(receipts))
+
+    def _sentence(self, row: Any, name: str, outcome: str) -> str:
+        if not isfinite(row.effect):
+            return f"What showing {name} causes is not known ({row.status})."
+        limits = f"(95 % {row.lower:+.4f} to {row.upper:+.4f}; {row.status})"
+        return f"Showing {name} is estimated to change {outcome!r} by {row.effect:+.4f} {limits}."
