@@ -66,6 +66,7 @@ def causalkit_estimators() -> list[Declaration]:
         ("aipw", "AIPW", "Cross-fitted doubly robust effects, batched over items."),
         ("t-learner-eb", "TLearnerEB", "Two arms, closed-form empirical-Bayes shrinkage, per pair."),
         ("dowhy", "DoWhyEstimator", "DoWhy's estimators, guarded; one item at a time."),
+        examples=("shared", "dowhy"),
     )
 
 

@@ -23,18 +23,19 @@ ITEMS, WEEKS, USERS, NOISE = 8, 40, 10, 0.5
 UNIT = ("item", "week")
 FEW = 3
 """Items with one, two … exposed weeks, in the world that has some."""
+SOUND = ("ignorability", "linearity", "independent-rows", "overlap", "enough-units")
+"""What holds where nothing is wrong but that `season` moves exposure and outcome."""
 
 
 def confounded_by_calendar(seed: int) -> EffectWorld:
     """Seasons move exposure and outcome."""
     rng = generator("confounded-by-calendar", seed)
-    season = np.sin(2 * np.pi * np.arange(WEEKS) / 13)
-    t = coin(rng, np.broadcast_to(sigmoid(1.5 * season), (ITEMS, WEEKS)))
-    drawn = _spent(rng, t, season=season, swing=0.5, shock=0.0)
+    t = coin(rng, np.broadcast_to(sigmoid(1.5 * _YEAR), (ITEMS, WEEKS)))
+    drawn = spent(rng, t, season=_YEAR, level=0.5 * _YEAR)
     return world(
         "confounded-by-calendar",
         "In high season items are shown more and bought more anyway; `season` is logged.",
-        ("ignorability", "linearity", "independent-rows", "overlap", "enough-units"),
+        SOUND,
         drawn,
         estimand_of(("season",), UNIT),
     )
@@ -44,7 +45,7 @@ def clustered(seed: int) -> EffectWorld:
     """What an item's week shares outweighs what its rows have of their own."""
     rng = generator("clustered", seed)
     t = coin(rng, np.full((ITEMS, WEEKS), 0.5))
-    drawn = _spent(rng, t, season=rng.normal(size=WEEKS), swing=0.1, shock=0.5)
+    drawn = _shaken(rng, t)
     return world(
         "clustered",
         "A coin decides exposure of an item for a week, and rows of that week share a shock: ten rows are about one.",
@@ -59,7 +60,7 @@ def few_units(seed: int) -> EffectWorld:
     rng = generator("few-units", seed)
     weeks = np.where(np.arange(ITEMS) < FEW, np.arange(ITEMS) + 1, WEEKS // 2)
     t = (rng.random((ITEMS, WEEKS)).argsort(1) < weeks[:, None]).astype(np.int64)
-    drawn = _spent(rng, t, season=rng.normal(size=WEEKS), swing=0.1, shock=0.5)
+    drawn = _shaken(rng, t)
     return world(
         "few-units",
         "Items 0 to 2 were shown in one, two and three weeks, to ten users each: too few units, however many rows.",
@@ -69,12 +70,71 @@ def few_units(seed: int) -> EffectWorld:
     )
 
 
-def _spent(rng: np.random.Generator, t: Ints, *, season: Floats, swing: float, shock: float) -> Drawn:
-    """Rows of every item, week and user; `shock` is what the rows of an item's week share."""
-    effect = spread(rng, 0.6, 0.4, ITEMS)
-    base = 3 + rng.uniform(-0.5, 0.5, (ITEMS, 1)) + swing * season + shock * rng.normal(size=t.shape)
-    mean = base + effect[:, None] * t
-    item, week, user = grid(ITEMS, WEEKS, USERS)
+def hidden_confounder(seed: int) -> EffectWorld:
+    """A hidden demand moves exposure and outcome."""
+    rng = generator("hidden-confounder", seed)
+    season, demand = rng.normal(size=WEEKS), rng.normal(size=(ITEMS, WEEKS))
+    t = coin(rng, sigmoid(1.5 * demand + 0.3 * season))
+    drawn = spent(rng, t, season=season, level=0.2 * season + 0.6 * demand, hidden=(demand,))
+    return world(
+        "hidden-confounder",
+        "A demand that no column holds moves exposure and spending: no method can be right, and it must be said.",
+        ("linearity", "overlap", "enough-units"),
+        drawn,
+        estimand_of(("season",), UNIT),
+    )
+
+
+def no_overlap(seed: int) -> EffectWorld:
+    """Some items are shown always, never, or when the season says so."""
+    rng = generator("no-overlap", seed)
+    t = coin(rng, np.broadcast_to(sigmoid(_YEAR), (ITEMS, WEEKS)))
+    t[:2], t[2] = 1, 0
+    t[3:5] = _YEAR > 0.2
+    level = np.broadcast_to(0.4 * _YEAR, t.shape).copy()
+    level[3:5] += 1.0 * (_YEAR > 0.2)
+    drawn = spent(rng, t, season=_YEAR, level=level)
+    reading = drawn.reference.copy()
+    reading[3:5] = np.nan
+    return world(
+        "no-overlap",
+        "Items 0 and 1 are always shown, 2 never, 3 and 4 in high season alone, when more is spent; "
+        "only 5 to 7 can be read.",
+        ("ignorability", "independent-rows", "enough-units"),
+        Drawn(drawn.columns, drawn.effect, reading),
+        estimand_of(("season",), UNIT),
+    )
+
+
+_YEAR = np.sin(2 * np.pi * np.arange(WEEKS) / 13)
+
+
+def _shaken(rng: np.random.Generator, t: Ints) -> Drawn:
+    """What the rows of an item's week share is as large as what they have of their own."""
+    season = rng.normal(size=WEEKS)
+    return spent(rng, t, season=season, level=0.1 * season + 0.5 * rng.normal(size=t.shape))
+
+
+def spent(
+    rng: np.random.Generator,
+    t: Ints,
+    *,
+    season: Floats,
+    level: Floats,
+    hidden: tuple[Floats, ...] = (),
+    effect: Floats | None = None,
+    vectors: Floats | None = None,
+    users: int = USERS,
+) -> Drawn:
+    """Rows of every item, week and user.
+
+    `t` `[items, weeks]` is the exposure; `level`, which broadcasts to it, what is spent but for the item's own
+    level, the effect and noise. The reference reads weeks, and is told `hidden` (of the shape of `t`).
+    """
+    items, weeks = t.shape
+    effect = spread(rng, 0.6, 0.4, items) if effect is None else effect
+    mean = 3 + rng.uniform(-0.5, 0.5, (items, 1)) + level + effect[:, None] * t
+    item, week, user = grid(items, weeks, users)
     y = mean[item, week] + NOISE * rng.normal(size=len(item))
     columns = {
         "user": user,
@@ -84,7 +144,8 @@ def _spent(rng: np.random.Generator, t: Ints, *, season: Floats, swing: float, s
         "exposed": t[item, week],
         "outcome": y,
     }
-    cell_item, cell_week = grid(*t.shape)
-    means = y.reshape(ITEMS, WEEKS, USERS).mean(2).ravel()
-    reading = least_squares(cell_item, t.ravel().astype(float), means, (season[cell_week],), ITEMS)
-    return Drawn(columns, effect, reading)
+    cell_item, cell_week = grid(items, weeks)
+    means = y.reshape(items, weeks, users).mean(2).ravel()
+    beside = (season[cell_week], *(column.ravel() for column in hidden))
+    reading = least_squares(cell_item, t.ravel().astype(float), means, beside, items)
+    return Drawn(columns, effect, reading, vectors)

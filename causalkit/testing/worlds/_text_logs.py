@@ -1,23 +1,13 @@
-"""Planted logs whose items have vectors, which tell of their effects or do not."""
+"""Planted logs whose items have vectors, which tell of their effects or do not; exposure is decided week by week."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from causalkit.testing.worlds._effect_log import (
-    Drawn,
-    EffectWorld,
-    Floats,
-    coin,
-    estimand_of,
-    generator,
-    grid,
-    least_squares,
-    world,
-)
-from causalkit.testing.worlds._user_logs import NOISE, SOUND, UNIT
+from causalkit.testing.worlds._effect_log import EffectWorld, Floats, estimand_of, generator, world
+from causalkit.testing.worlds._panel_logs import SOUND, UNIT, spent
 
-ITEMS, USERS, WIDTH = 24, 150, 6
+ITEMS, WEEKS, USERS, WIDTH = 24, 20, 8, 6
 COLD = 6
 """Items without exposed rows, in the world that has some."""
 
@@ -58,14 +48,14 @@ def cold_items(seed: int) -> EffectWorld:
 
 def _log(name: str, summary: str, holds: tuple[str, ...], *, told: float, seed: int, cold: int = 0) -> EffectWorld:
     rng = generator(name, seed)
-    item, user = grid(ITEMS, USERS)
-    x = rng.uniform(-1.7, 1.7, USERS)[user]
-    t = coin(rng, np.where(item < ITEMS - cold, 0.5, 0.0))
+    season = rng.normal(size=WEEKS)
+    warm = np.arange(ITEMS)[:, None] < ITEMS - cold
+    t = (rng.random((ITEMS, WEEKS)).argsort(1) < WEEKS // 2) * warm
     vectors, effect = _effects(rng, told)
-    y = 1 + 0.5 * x + effect[item] * t + NOISE * rng.normal(size=len(item))
-    columns = {"user": user, "item": item, "x": x, "exposed": t, "outcome": y}
-    reading = least_squares(item, t.astype(float), y, (x,), ITEMS)
-    return world(name, summary, holds, Drawn(columns, effect, reading, vectors), estimand_of(("x",), UNIT))
+    drawn = spent(
+        rng, t.astype(np.int64), season=season, level=0.2 * season, effect=effect, vectors=vectors, users=USERS
+    )
+    return world(name, summary, holds, drawn, estimand_of(("season",), UNIT))
 
 
 def _effects(rng: np.random.Generator, told: float) -> tuple[Floats, Floats]:

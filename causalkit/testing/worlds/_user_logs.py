@@ -85,50 +85,16 @@ def instrument(seed: int) -> EffectWorld:
     )
 
 
-def hidden_confounder(seed: int) -> EffectWorld:
-    """A hidden want moves exposure and outcome."""
-    rng, item, user, x = _people("hidden-confounder", seed)
-    want = rng.normal(size=len(item))
-    t = coin(rng, sigmoid(1.2 * want + 0.5 * x))
-    drawn = _spent(rng, item, user, x, t, level=1 + 0.3 * x + 0.6 * want, hidden=(want,))
-    return world(
-        "hidden-confounder",
-        "What no column holds moves exposure and spending: no method can be right, and it must be said.",
-        ("linearity", "independent-rows", "overlap", "enough-units"),
-        drawn,
-        estimand_of(("x",), UNIT),
-    )
-
-
 def nonlinear(seed: int) -> EffectWorld:
     """Outcome is curved in what is adjusted for."""
     rng, item, user, x = _people("nonlinear", seed)
-    t = coin(rng, sigmoid(1.4 * x - 0.8))
-    drawn = _spent(rng, item, user, x, t, level=1 + 1.2 * x**2, hidden=(x**2,))
+    t = coin(rng, sigmoid(1.2 * x - 0.8))
+    drawn = _spent(rng, item, user, x, t, level=1 + 0.7 * x**2, hidden=(x**2,))
     return world(
         "nonlinear",
         "Exposure is logistic in `x`, spending is quadratic in it: a straight line leaves some of it behind.",
         ("ignorability", "independent-rows", "overlap", "enough-units"),
         drawn,
-        estimand_of(("x",), UNIT),
-    )
-
-
-def no_overlap(seed: int) -> EffectWorld:
-    """Some items are shown to all, to none, or to whom `x` says."""
-    rng, item, user, x = _people("no-overlap", seed)
-    t = coin(rng, sigmoid(x))
-    t[item < 2], t[item == 2] = 1, 0
-    decided = (item == 3) | (item == 4)
-    t[decided] = x[decided] > 0.3
-    drawn = _spent(rng, item, user, x, t, level=1 + 0.5 * x + 1.5 * decided * np.maximum(x, 0) ** 2)
-    reading = drawn.reference.copy()
-    reading[3:5] = np.nan
-    return world(
-        "no-overlap",
-        "Items 0 and 1 are shown to all, 2 to none, 3 and 4 to those with `x` above 0.3; only 5 to 7 can be read.",
-        ("ignorability", "independent-rows", "enough-units"),
-        Drawn(drawn.columns, drawn.effect, reading),
         estimand_of(("x",), UNIT),
     )
 

@@ -36,6 +36,7 @@ from ._batched import (
     sigmoid,
     standardised,
 )
+from ._overlap import MOST_ALONE, alone
 from ._unit_groups import Hashes, UnitHash, mixed
 
 _MOST_ROWS = 50_000_000
@@ -50,7 +51,9 @@ class AIPW:
     exposed ones (`att`); errors from the influence function (Robins, Rotnitzky & Zhao 1994;
     Chernozhukov et al. 2018, eq. 5.3 and 5.4), summed within assignment units. Folds never split a
     unit. Ridge penalties count assignment units, so rows that repeat one decision weigh as one.
-    Columns that are constant within an item drop out of its fit. Rows are held in memory.
+    Columns that are constant within an item drop out of its fit. An item has no estimate where more than half
+    of its rows have no counterpart: where propensities of exposed rows lie above those of unexposed ones. Rows
+    are held in memory.
     """
 
     level: ClassVar[Level] = "item"
@@ -134,8 +137,9 @@ class AIPW:
             stderr = _clustered_stderr(rows, score, items)
             clip_share = np.bincount(rows.item, w * clipped, items) / np.bincount(rows.item, w, items)
         few = (count.treated < self.min_units) | (count.control < self.min_units)
-        effect[few] = np.nan
-        reason = self._reasons(count, few, clip_share, stderr, rows.unit_name)
+        lonely = alone(rows.item, t, raw_e, w, items)
+        effect[few | (lonely > MOST_ALONE)] = np.nan
+        reason = self._reasons(count, few, lonely, clip_share, stderr, rows.unit_name)
         table = item_table(
             dataset.items.index,
             raw=effect,
@@ -150,10 +154,14 @@ class AIPW:
         pooled = _pooled(rows, score, mass, effect, baseline)
         return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self))
 
-    def _reasons(self, count: _Arms, few: np.ndarray, clip_share: Floats, stderr: Floats, unit: str) -> np.ndarray:
+    def _reasons(
+        self, count: _Arms, few: np.ndarray, lonely: Floats, clip_share: Floats, stderr: Floats, unit: str
+    ) -> np.ndarray:
         reason = plain_reason(count.treated, count.control, unit)
         for k in np.flatnonzero(few & (reason == "")):
             reason[k] = f"{count.treated[k]} exposed and {count.control[k]} unexposed {unit}s; needs {self.min_units}"
+        for k in np.flatnonzero((reason == "") & (lonely > MOST_ALONE)):
+            reason[k] = f"{lonely[k]:.0%} of rows have no row of the other arm with a propensity like theirs"
         reason[(reason == "") & ~(stderr > 0)] = "the outcome never varies"
         for k in np.flatnonzero((reason == "") & (clip_share > 0.01)):
             reason[k] = f"propensities held at the limit in {clip_share[k]:.0%} of rows"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ class DifferenceInMeans:
     once, items mixed, so it also carries which items get exposed; its error is clustered by item and by
     the rest of the assignment unit (Cameron, Gelbach & Miller 2011).
     """
+
+    assumes: ClassVar[frozenset[str]] = frozenset({"randomised", "overlap", "enough-units"})
 
     level: Literal["item", "segment"] = "item"
     "Also fill effects per item and segment (needs a segment column)."

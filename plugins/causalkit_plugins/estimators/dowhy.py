@@ -44,12 +44,6 @@ class DoWhyEstimator:
 
     level: ClassVar[Level] = "item"
 
-    @property
-    def assumes(self) -> frozenset[str]:
-        """What its answers rest on: by regression, a linear outcome too."""
-        linear = {"linearity"} if self.method == "linear-regression" else set()
-        return frozenset({"ignorability", "overlap", "enough-units", *linear})
-
     method: Literal["linear-regression", "propensity-weighting", "propensity-stratification", "propensity-matching"] = (
         "linear-regression"
     )
@@ -68,6 +62,12 @@ class DoWhyEstimator:
     "Rows of one item at most, after rows have been repeated by their weight."
     seconds: Annotated[float, Field(gt=0)] = 300.0
     "Time limit, looked at before each fit; items not reached are left without an estimate, which says so."
+
+    @property
+    def assumes(self) -> frozenset[str]:
+        """What its answers rest on: by regression, a linear outcome too."""
+        linear = {"linearity"} if self.method == "linear-regression" else set()
+        return frozenset({"ignorability", "overlap", "enough-units", *linear})
 
     def fit(
         self,
@@ -102,7 +102,7 @@ class DoWhyEstimator:
             dataset.items.index,
             raw=found.effect,
             raw_stderr=found.stderr,
-            df=np.maximum(np.minimum(found.treated, found.control) - 1, 1),
+            df=np.maximum(np.minimum(np.minimum(found.treated, found.control), self.resamples) - 1, 1),
             treated=found.treated,
             control=found.control,
             ess=(found.treated + found.control).astype(float),

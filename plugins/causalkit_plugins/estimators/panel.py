@@ -48,6 +48,7 @@ class Panel:
     """
 
     level: ClassVar[Level] = "item"
+    assumes: ClassVar[frozenset[str]] = frozenset({"ignorability", "linearity", "overlap", "enough-units"})
 
     pooling: Annotated[float, Field(gt=0)] | None = 0.3
     "Standard deviation of an item's adjustment coefficients around its group's, relative to its level; none: free."

@@ -58,6 +58,7 @@ class Regression:
     """
 
     level: ClassVar[Level] = "item"
+    assumes: ClassVar[frozenset[str]] = frozenset({"ignorability", "linearity", "overlap", "enough-units"})
 
     groups: Annotated[int, Field(ge=8, le=4096)] = 128
     "Most clusters that an item's error is made of; more assignment units are dealt to this many groups."

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
+from causalkit.assumptions import assumed_by
 from causalkit.components import Context, Estimator, Level, clone, component
 from causalkit.estimation import item_table
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, SegmentMap
@@ -62,6 +63,11 @@ class Shared:
     segment column, and left-out items say that effects are relative to how often the outcome occurs."""
     segment_strength: Annotated[float, Field(gt=0)] = 5.0
     "Events' worth of prior that draws a segment's outcome rate to the item's."
+
+    @property
+    def assumes(self) -> frozenset[str] | None:
+        """What `of` rests on: effects that are drawn together are no better than the raw ones."""
+        return assumed_by(self.of)
 
     def fit(
         self,

@@ -187,3 +187,17 @@ def test_rows_in_another_order_are_dealt_the_same_folds():
     pd.testing.assert_frame_equal(a, b, rtol=1e-9)
     other = AIPW().fit(world.dataset, world.estimand, context=Context(root_seed=1)).effects_.item
     assert not np.allclose(a["effect"], other["effect"], rtol=1e-9), "another seed deals others"
+
+
+def test_an_item_whose_exposure_follows_from_what_is_adjusted_for_has_no_estimate():
+    world = personal_world(2, users=200, items=4)
+    rows = world.dataset.interactions.data.copy()
+    decided = rows["item"] == "i001"
+    rows.loc[decided, "exposed"] = (rows.loc[decided, "x"] > 0.3).astype(np.int8)
+    dataset = replace(world.dataset, interactions=Table(rows))
+    table = AIPW().fit(dataset, world.estimand).effects_.item
+    assert np.isnan(table.loc["i001", "raw"])
+    assert "no row of the other arm with a propensity like theirs" in table.loc["i001", "reason"]
+    assert table.drop(index="i001")["raw"].notna().all()
+    as_it_was = AIPW().fit(world.dataset, world.estimand).effects_.item
+    assert as_it_was["raw"].notna().all()
