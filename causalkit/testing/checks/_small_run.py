@@ -49,8 +49,7 @@ USERS, ITEMS, WEEKS, TRAINING = 48, 12, 8, 6
 REFUTED, NEVER, RARELY = 9, 10, 11
 """Places of odd items in the items table."""
 SEGMENTS = ("heavy", "light", "middle")
-TITLES = ("Rye bread", "Butter", "Dish soap", "Green tea", "Apples", "Oat milk")
-TITLES += ("Candles", "Rice", "Batteries", "Socks", "Umbrella", "Lamp")
+TITLES = "Rye bread, Butter, Dish soap, Green tea, Apples, Oat milk, Candles, Rice, Batteries, Socks, Umbrella, Lamp"
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _log(users: pd.Index[Any], items: pd.Index[Any]) -> tuple[Dataset, Truth]:
             "chance": 0.5,
         }
     )
-    about = pd.DataFrame({"title": list(TITLES)}, index=items)
+    about = pd.DataFrame({"title": TITLES.split(", ")}, index=items)
     of_user = pd.DataFrame({"segment": [SEGMENTS[k % 3] for k in range(USERS)], "taste": taste}, index=users)
     means = np.stack([pair[k::3].mean(axis=0) for k in range(3)], axis=1)
     by_segment = pd.Series(means.ravel(), pd.MultiIndex.from_product([items, SEGMENTS]))

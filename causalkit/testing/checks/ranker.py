@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def works_or_says_what_it_lacks(subject: Subject) -> None:
         ((None, made.embeddings), "no effects"),
         ((None, None), "neither effects nor embeddings"),
     ):
-        told = _refusal(lambda given=given: subject.fresh().fit(made.training, *given, context=Context()), said)
+        told = _refusal(partial(subject.fresh().fit, made.training, *given, context=Context()), said)
         assert told is None or told.todo, f"given {said}, its error does not say what to do: {told}; give it `todo`"
 
 
@@ -252,7 +253,7 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
     run = small_run()
     users, items = [*run.users, "nobody", EVERYBODY], run.items
     for said, effects in _sorts(run).items():
-        fitted = answer_or_refusal(lambda effects=effects: _fitted(subject, run, effects), f"effects of {said}")  # type: ignore[misc]
+        fitted = answer_or_refusal(partial(_fitted, subject, run, effects), f"effects of {said}")
         if fitted is not None:
             yield f"effects of {said}", fitted, users, items
 

@@ -88,9 +88,13 @@ def _predicted(claim: Claim) -> str:
     words = claim.words
     seldom = "never" if claim.treated == 0 else "too seldom"
     first = f"{claim.item[:1].upper()}{claim.item[1:]} {words.verb} {seldom} {words.exposed} in the data."
-    gain, would = _gain(claim, _units(claim)), f"in a {words.treated} {words.period}"
+    gain, would = _gain(claim, _units(claim)), f"in {_a(words.treated)} {words.period}"
     told = f"{claim.outcome} would be {gain}" if claim.outcome else f"{gain} would have {words.outcome} {_it(words)}"
     return f"{first} Going by similar items, {told} {would} (95 % {_limits(claim)}): predicted, not measured."
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[:1] in "aeiou" else f"a {word}"
 
 
 def _doubts(claim: Claim) -> list[str]:

@@ -137,6 +137,8 @@ def test_predicted_effects_are_never_told_as_measured() -> None:
         "have bought them in a mailed week (95 % 0.4–1.2): predicted, not measured."
     )
     assert "12 mailed weeks" not in receipt.text
+    [receipt] = told(row(item="BEER", status="predicted"), data=log(Words()), made=effects(treated=0.0))
+    assert " in an exposed period (" in receipt.text
 
 
 def test_an_item_that_cannot_be_read_gets_no_number() -> None:
