@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 @component
-class ThreadPool:
+class InThreads:
     """Runs parts in threads and gives results in part order; for work that waits, or leaves Python's lock to others."""
 
     workers: Annotated[int, Field(ge=1)] = 4

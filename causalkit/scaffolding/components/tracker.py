@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class StepTimes:
     """Writes a line for each step into a CSV file in the run's folder: step, status, seconds, component."""
 
-    file: str = "step-times.csv"
+    file: str = "times.csv"
     "What the file is called; a run that is taken up again adds to it."
 
     def started(self, run: Run) -> None:
