@@ -2,6 +2,7 @@
 
 from causalkit.testing.checks import (  # noqa: F401
     any_kind,
+    any_use,
     dataset,
     discoverer,
     effect_worlds,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.components import Context, Estimator, clone
-from causalkit.errors import CausalkitError, UsageError
+from causalkit.errors import BudgetReached, CausalkitError, Interrupted, UsageError
 from causalkit.types import Dataset, Estimand, Outputs, Table
 
 Floats = npt.NDArray[np.float64]
@@ -87,6 +87,8 @@ def rows_of(test: Dataset, column: str, value: Any) -> Dataset:
 def _fitted(estimator: Any, test: Dataset, estimand: Estimand, context: Context) -> HeldOut:
     try:
         table = estimator.fit(test, estimand, None, context=context.under("held-out")).effects_.item
+    except (BudgetReached, Interrupted):
+        raise
     except CausalkitError as error:
         nothing = pd.Series(dtype=float)
         return HeldOut(nothing, nothing, problem=f"held-out rows cannot be estimated: {error.what}")
@@ -148,6 +150,8 @@ def _redrawn(
         drawn = replace(test, interactions=Table(rows.iloc[at].assign(**{str(test.period): label})))
         try:
             table = estimator.fit(drawn, estimand, None, context=replace(context, progress=None)).effects_.item
+        except (BudgetReached, Interrupted):
+            raise
         except CausalkitError:
             continue
         out[b] = table["raw"].reindex(items)

@@ -15,15 +15,13 @@ from ._lists import Floats, discounts, measured_lists, top
 
 @component
 class NDCG:
-    """Relevance in a user's k best items, discounted by 1 / log2(rank + 1), over that of the best order
-    (Järvelin & Kekäläinen 2002).
+    """Discounted relevance of a user's k best items, over that of the best order (Järvelin & Kekäläinen 2002).
 
-    Each user of the held-out rows counts once; an item is relevant (1) if the user had the outcome
-    with it, else 0. Where rows are segments, a segment stands for its users: relevance is its outcome
-    rate, and segments count by their weight. Ties go to the earlier item of the item table; items
-    scored NaN are never listed, and empty places count as misses. `empty` says what users without
-    an outcome count.
-    The interval is Student's over users.
+    The discount is 1 / log2(rank + 1). Each user of the held-out rows counts once; an item is relevant (1)
+    if the user had the outcome with it, else 0. Where rows are segments, a segment stands for its users:
+    relevance is its outcome rate, and segments count by their weight. Ties go to the earlier item of the
+    item table; items scored NaN are never listed, and empty places count as misses. `empty` says what
+    users without an outcome count. The interval is Student's over users.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"scores"})

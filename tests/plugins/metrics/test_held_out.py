@@ -11,6 +11,8 @@ from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 from causalkit_plugins.metrics.calibration_slope import CalibrationSlope
 from causalkit_plugins.metrics.held_out_effect import HeldOutEffect
 
+from causalkit.components import Context
+from causalkit.errors import Interrupted
 from causalkit.types import RANKING_COLUMNS, Outputs, Ranking
 from tests.worlds import chain_world, personal_world
 
@@ -49,6 +51,14 @@ def personal():
     world = personal_world(seed=5, users=300, items=30, weeks=8, spread=0.06)
     training, test = halves(world, 4)
     return world, training, test
+
+
+@pytest.mark.parametrize("metric", [HeldOutEffect(k=5), CalibrationSlope()], ids=repr)
+def test_whoever_asks_to_stop_is_not_told_that_rows_cannot_be_estimated(metric, personal):
+    world, training, test = personal
+    outputs = run(world, DifferenceInMeans(), training)
+    with pytest.raises(Interrupted):
+        metric.measure(outputs, test, context=Context(cancelled=lambda: True))
 
 
 def test_the_top_of_unshrunk_claims_gets_less_than_it_claims():
