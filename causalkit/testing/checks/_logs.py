@@ -2,7 +2,8 @@
 
 Twenty weeks of some thirty users in three segments, and nine items: six that can be compared, one that is never shown,
 one that always is, and one without rows. Exposure is decided by item and week. There are a price (it moves exposure and
-outcome), a user's taste and region, a declared instrument, the logged propensity, and exposure elsewhere.
+outcome), a user's taste and region, a declared instrument, the logged propensity, exposure elsewhere, and an outcome
+from before exposure.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _COLUMNS = (
     Column("nudged", "instrument", "binary", description="a coin that moves exposure"),
     Column("chance", "propensity", description="the probability with which it was shown"),
     Column("shown_elsewhere", "placebo-exposure", "binary", description="shown where the customer does not go"),
+    Column("bought_before", "negative-outcome", "binary", description="bought the week before"),
 )
 
 
@@ -118,6 +120,7 @@ def _drawn(seed: int, effect: float, follow: float, demand: float) -> Case:
     mean = mean + effects[item] * shown[item, week] * (1 + 0.2 * taste[user])
     bought = rng.random(len(item)) < np.clip(mean, 0.02, 0.98)
     opened = rng.random(len(item)) < 0.2 + 0.3 * shown[item, week]
+    before = rng.random(len(item)) < np.clip(0.35 + 0.05 * taste[user] + 0.15 * demand * slow[item, week], 0.02, 0.98)
     users, names = pd.Index([f"user-{k:02d}" for k in range(_USERS)]), pd.Index([*COMPARABLE, NEVER, ALWAYS, EMPTY])
     segments = pd.Index(["east", "north", "west"])
     values = {
@@ -134,6 +137,7 @@ def _drawn(seed: int, effect: float, follow: float, demand: float) -> Case:
         "nudged": nudged[item, week].astype(np.int8),
         "chance": np.clip(chance[item, week], 0.02, 0.98),
         "shown_elsewhere": elsewhere[item, week].astype(np.int8),
+        "bought_before": before.astype(np.int8),
     }
     rows = pd.DataFrame(values).iloc[rng.permutation(len(item))].reset_index(drop=True)
     schema = Schema(_COLUMNS, assignment=("item", "week"))

@@ -261,7 +261,7 @@ def is_calibrated(subject: Subject) -> None:
 
 @check("propensity")
 def no_worse_than_one_number(subject: Subject) -> None:
-    """On new rows it is not clearly worse than one probability for all, whether exposure follows the price or a coin."""
+    """On new rows it is not clearly worse than one probability for all, be exposure by price or a coin."""
     for follow in (0.0, 1.5):
         case = log(follow=follow)
         found, shown, decisions = _new(_fitted(subject, case), follow=follow)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.components import Context, Estimator, clone
+from causalkit.estimation import unit_codes
 from causalkit.statistics import benjamini_hochberg, t_interval
 from causalkit.types import Column, Dataset, Estimand, Table
 
@@ -111,7 +112,8 @@ def spread(fits: Sequence[Fitted]) -> tuple[float, float, float]:
 class Calendar:
     """Who was exposed when: `exposed` `[units, periods]` is 1, 0, or -1 where the log has no row.
 
-    A unit is a combination of the assignment unit's columns other than the period.
+    A unit is a combination of the assignment unit's columns other than the period, in order of its ids. A log
+    without time has one period, and where it declares no assignment unit either, each row is a unit.
     """
 
     dataset: Dataset
@@ -124,21 +126,22 @@ class Calendar:
     @classmethod
     def of(cls, dataset: Dataset, estimand: Estimand) -> Calendar:
         """Read from the rows; a unit's period counts as exposed when more than half its weight is."""
-        time = dataset.schema.need("time", "a calendar")
+        time = dataset.period
         names = [name for name in dataset.schema.assignment if name != time]
-        if not names:
+        if not names and time:
             names = [name for name in (dataset.user, dataset.segment) if name][:1]
-        names = list(dict.fromkeys([dataset.item, *names]))
-        extra = [dataset.weight] if dataset.weight else []
-        rows = dataset.interactions.frame([*names, time, estimand.treatment, *extra])
-        unit = rows.groupby(names, observed=True, sort=False).ngroup().to_numpy(np.int64)
-        periods, period = np.unique(rows[time].to_numpy(), return_inverse=True)
+        more = [name for name in (time, dataset.weight) if name]
+        rows = dataset.interactions.frame(list(dict.fromkeys([dataset.item, *names, estimand.treatment, *more])))
+        unit = unit_codes(rows, list(dict.fromkeys([dataset.item, *names])))[0]
+        if not (time or dataset.schema.assignment):
+            unit = np.arange(len(rows))
+        periods, period = np.unique(rows[time].to_numpy() if time else np.zeros(len(rows)), return_inverse=True)
         shape = (int(unit.max(initial=-1)) + 1, len(periods))
         flat, weight = unit * shape[1] + period, dataset.weights(rows)
         total = np.bincount(flat, weight, shape[0] * shape[1])
         one = np.bincount(flat, weight * rows[estimand.treatment].to_numpy(float), len(total))
         exposed = np.where(total > 0, one > 0.5 * total, -1).astype(np.int8).reshape(shape)
-        item = pd.factorize(rows[dataset.item])[0]
+        item = unit_codes(rows, [dataset.item])[0]
         item_of = np.zeros(shape[0], np.int64)
         item_of[unit] = item
         return cls(dataset, unit, period.astype(np.int64), item_of, periods, exposed)

@@ -217,6 +217,25 @@ def test_a_log_without_time_is_not_tried_and_says_so(refuter):
     assert np.isnan(verdict.estimate)
 
 
+def test_permutation_refits_on_rows_in_any_order_alike():
+    world = planted_panel(items=25)
+    rows = world.dataset.interactions.data.sample(frac=1, random_state=3)
+    mixed = replace(world, dataset=replace(world.dataset, interactions=Table(rows)))
+    a, b = (_check(Permutation(), one, OnRows()) for one in (world, mixed))
+    assert a.estimate == pytest.approx(b.estimate, rel=1e-6)
+    assert (a.rejected, a.tested) == (b.rejected, b.tested)
+
+
+@pytest.mark.parametrize("assignment", [(), ("user", "item")], ids=["rows", "users"])
+def test_permutation_needs_no_time(assignment):
+    world = personal_world(users=60, items=6, weeks=1)
+    columns = tuple(c for c in world.dataset.schema.columns if c.role != "time")
+    dataset = replace(world.dataset, schema=Schema(columns, assignment))
+    verdict = Permutation().check(dataset, world.estimand, DifferenceInMeans().fit(dataset, world.estimand))
+    assert verdict.tested == 6
+    assert verdict.lower < 0 < verdict.upper
+
+
 def test_elsewhere_without_its_column_is_not_tried(healthy):
     assert "placebo-exposure" in _check(ExposureElsewhere(), healthy).read
 
@@ -248,4 +267,4 @@ def test_a_calendar_counts_a_period_as_exposed_above_half_its_weight():
     schema = Schema(tuple(Column(name, role) for name, role in roles.items()), ("item", "week"))
     log = Dataset(Table(pd.concat([table, table[:1].assign(week=1)])), schema, pd.DataFrame(index=list(shares)))
     calendar = Calendar.of(log, Estimand("shown", "bought", unit=("item", "week")))
-    assert calendar.exposed.tolist() == [[0, 0], [0, -1], [1, -1]]
+    assert calendar.exposed.tolist() == [[0, -1], [1, -1], [0, 0]], "units in order of their ids: half, most, none"
