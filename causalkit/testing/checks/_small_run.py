@@ -58,7 +58,7 @@ class SmallRun:
 
     outputs: Outputs
     test: Dataset
-    truth: Truth
+    truth: Truth | None
 
     @property
     def effects(self) -> Effects:
