@@ -80,18 +80,8 @@ class Parametrised:
         ------
         InvalidParameter : an unknown name or an unfit value; nothing is changed then.
         """
-        own = {name: value for name, value in params.items() if "__" not in name}
-        deep = {name: value for name, value in params.items() if "__" in name}
-        self._assign(self.get_params(deep=False) | own)
-        for name, value in deep.items():
-            holder, _, inner = name.partition("__")
-            part: Any = getattr(self, holder, None)
-            if not hasattr(part, "set_params"):
-                known = parameter_model(type(self)).model_fields
-                raise InvalidParameter(
-                    type(self).__name__, [Problem(name, f": no component is held there{nearest(holder, known)}")]
-                )
-            part.set_params(**{inner: value})
+        _change(clone(self), params)  # refuses before anything is changed
+        _change(self, params)
         return self
 
     def __repr__(self) -> str:
@@ -102,6 +92,20 @@ class Parametrised:
             if fields[name].is_required() or not _same(value, fields[name].default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _change(made: Any, params: Mapping[str, Any]) -> None:
+    own = {name: value for name, value in params.items() if "__" not in name}
+    made._assign(made.get_params(deep=False) | own)
+    for name in [name for name in params if name not in own]:
+        holder, _, inner = name.partition("__")
+        part: Any = getattr(made, holder, None)
+        if not hasattr(part, "set_params"):
+            known = parameter_model(type(made)).model_fields
+            raise InvalidParameter(
+                type(made).__name__, [Problem(name, f": no component is held there{nearest(holder, known)}")]
+            )
+        part.set_params(**{inner: params[name]})
 
 
 def clone(part: Part) -> Part:

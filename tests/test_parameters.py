@@ -10,7 +10,7 @@ from pydantic import Field
 from sklearn.base import clone as sklearn_clone
 
 from causalkit.components import Context, Encoder, component
-from causalkit.errors import InvalidParameter, NotFitted
+from causalkit.errors import InvalidParameter, NotFitted, Problem
 from causalkit.parameters import clone, field_kinds, json_schema, parameter_help
 
 
@@ -77,6 +77,28 @@ def test_params_round_trip_and_reach_into_held_components() -> None:
 def test_set_params_names_a_missing_holder() -> None:
     with pytest.raises(InvalidParameter, match="no component is held there; did you mean 'one'"):
         Holder(alpha=1, one=Words()).set_params(on__dim=2)
+
+
+@component
+class Even:
+    """Takes even numbers."""
+
+    number: int = 2
+    "Even."
+    held: Any = None
+    "Whatever."
+
+    def __post_init__(self) -> None:
+        if self.number % 2:
+            raise InvalidParameter("Even", [Problem("number", f" = {self.number}: must be even")])
+
+
+@pytest.mark.parametrize("params", [{"number": 3}, {"number": 4, "held__number": 3}, {"number": 4, "other__x": 1}])
+def test_params_that_are_refused_change_nothing(params: dict[str, Any]) -> None:
+    made = Even(held=Even())
+    with pytest.raises(InvalidParameter):
+        made.set_params(**params)
+    assert repr(made) == "Even(held=Even())"
 
 
 @pytest.mark.parametrize("copy", [sklearn_clone, clone])
