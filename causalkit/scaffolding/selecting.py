@@ -24,14 +24,14 @@ def _config(line: str, override: str) -> Selecting:
 
 
 SELECTING: dict[str, Selecting] = {
-    "dataset": _config("data: NAME", "data=NAME -o estimate=difference-in-means"),
+    "dataset": _config("data: NAME", "data=NAME -o estimate.segment=none -o estimate.pair=none"),
     "encoder": _config("encode: {item: NAME}", "encode.item=NAME"),
     "discoverer": _config("discover: NAME", "discover=NAME"),
     "propensity": _config(
         "estimate: {item: {use: aipw, params: {propensity: NAME}}}",
-        "'estimate={item: {use: aipw, params: {propensity: NAME}}}'",
+        "'estimate.item={use: aipw, params: {propensity: NAME}}'",
     ),
-    "estimator": _config("estimate: {item: NAME}", "'estimate={item: NAME}'"),
+    "estimator": _config("estimate: {item: NAME}", "estimate.item=NAME"),
     "refuter": _config("refute: [NAME]", "'refute=[NAME]'"),
     "ranker": _config("rank: NAME", "rank=NAME"),
     "explainer": _config("explain: NAME", "explain=NAME"),

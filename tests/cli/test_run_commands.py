@@ -146,6 +146,24 @@ def test_many_workers_of_the_serial_executor_are_refused(folder, tmp_path, capsy
     assert not (tmp_path / "none").exists()
 
 
+def test_trackers_are_told_beside(folder, tmp_path, capsys):
+    files = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    told = [part for file in files for part in ("--tracker", f"{{use: jsonl, params: {{path: {file}}}}}")]
+    code, _, err = call(capsys, "run", folder / "shop.yaml", "--until", "load", "--runs-dir", tmp_path / "runs", *told)
+    assert code == 0
+    assert "load" in err
+    for file in files:
+        events = [json.loads(line)["event"] for line in file.read_text(encoding="utf-8").splitlines()]
+        assert (events[0], events[-1]) == ("started", "finished")
+
+
+def test_an_unknown_tracker_is_refused_before_anything_runs(folder, tmp_path, capsys):
+    code, _, err = call(capsys, "run", folder / "shop.yaml", "--tracker", "jsonlines", "--runs-dir", tmp_path / "none")
+    assert code == 2
+    assert "did you mean 'jsonl'?" in err
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_report_written_anew_is_the_same_and_repeats_the_run_by_its_own_config(folder, tmp_path, capsys):
     overrides = ("-o", "estimate=difference-in-means", "-o", "seed=4")
     assert call(capsys, "run", folder / "shop.yaml", *overrides, "--runs-dir", tmp_path, "-q")[0] == 0
