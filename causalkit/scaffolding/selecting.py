@@ -28,8 +28,8 @@ SELECTING: dict[str, Selecting] = {
     "encoder": _config("encode: {item: NAME}", "encode.item=NAME"),
     "discoverer": _config("discover: NAME", "discover=NAME"),
     "propensity": _config(
-        "estimate: {item: {use: aipw, params: {propensity: NAME}}}",
-        "'estimate.item={use: aipw, params: {propensity: NAME}}'",
+        "estimate: {item: {use: aipw, params: {propensity: {use: NAME}}}}",
+        "'estimate.item={use: aipw, params: {propensity: {use: NAME}}}'",
     ),
     "estimator": _config("estimate: {item: NAME}", "estimate.item=NAME"),
     "refuter": _config("refute: [NAME]", "'refute=[NAME]'"),
