@@ -29,7 +29,16 @@ from causalkit.field_help import parameter_help
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
-__all__ = ["Parametrised", "clone", "component", "field_kinds", "json_schema", "parameter_help", "parameter_model"]
+__all__ = [
+    "Parametrised",
+    "clone",
+    "component",
+    "field_kinds",
+    "field_words",
+    "json_schema",
+    "parameter_help",
+    "parameter_model",
+]
 
 C = TypeVar("C", bound=type)
 Part = TypeVar("Part")
@@ -194,6 +203,20 @@ def field_kinds(cls: type) -> dict[str, str]:
     """For each field that holds components: the name of their kind."""
     found = {name: _kind_within(hint) for name, hint in _field_hints(cls).items()}
     return {name: kind for name, kind in found.items() if kind}
+
+
+def field_words(cls: type) -> dict[str, frozenset[str]]:
+    """For each field that holds components: the words it takes instead, of a `Literal` beside the kind."""
+    hints = _field_hints(cls)
+    return {name: frozenset(_words_within(hints[name])) for name in field_kinds(cls)}
+
+
+def _words_within(hint: Any) -> typing.Iterator[str]:
+    if get_origin(hint) is typing.Literal:
+        yield from (word for word in get_args(hint) if isinstance(word, str))
+        return
+    for arg in get_args(hint):
+        yield from _words_within(arg)
 
 
 def _field_hints(cls: type) -> dict[str, Any]:

@@ -197,9 +197,7 @@ class Registry:
         """
         use, params = parse_selection(selection)
         cls = self.load(kind, use)
-        from causalkit.parameters import field_kinds
-
-        held = field_kinds(cls)
+        held = self.held(cls, params)
         built = {name: self._build_held(held[name], value) if name in held else value for name, value in params.items()}
         try:
             made = cls(**built)
@@ -213,6 +211,25 @@ class Registry:
         if missing:
             raise ComponentError(f"{kind} {use!r} has no method {missing[0]!r}, which its kind needs")
         return made
+
+    def held(self, cls: type, params: Mapping[str, Any]) -> dict[str, str]:
+        """The kind of what each of `params` selects, for those that hold components.
+
+        A field may take words of its own beside (`Literal["logged"] | PropensityModel`): such a word is a value,
+        and so is any other bare name there that no component has.
+        """
+        from causalkit.parameters import field_kinds, field_words
+
+        kinds, words = field_kinds(cls), field_words(cls)
+        return {
+            name: kinds[name]
+            for name, value in params.items()
+            if name in kinds and not (isinstance(value, str) and self._is_word(kinds[name], value, words[name]))
+        }
+
+    def _is_word(self, kind: str, value: str, words: frozenset[str]) -> bool:
+        known = {entry.name for entry in self.of(kind)}
+        return value in words or (bool(words) and value.rpartition(":")[2].partition("@")[0] not in known)
 
     def _build_held(self, kind: str, value: Any) -> Any:
         if isinstance(value, Mapping) and "use" not in value:

@@ -115,9 +115,7 @@ class Resolver:
 
     def _values(self, cls: type, params: Node, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Values to build with (held components built), and as they are shown (held ones as selections)."""
-        from causalkit.parameters import field_kinds
-
-        held = field_kinds(cls)
+        held = self.registry.held(cls, {key: node.value for key, node in params.value.items()})
         values: dict[str, Any] = {}
         shown: dict[str, Any] = {}
         for key, node in params.value.items():

@@ -139,13 +139,10 @@ def _code(registry: Registry, kind: str, selection: Any) -> Any:
 
 def _parts_of(registry: Registry, kind: str, selection: Any) -> Iterator[tuple[str, Any]]:
     """Kind and selection of the components that one holds, by the order of its fields' names."""
-    from causalkit.parameters import field_kinds
-
     use, params = parse_selection(selection)
-    held = field_kinds(registry.load(kind, use))
+    held = registry.held(registry.load(kind, use), params)
     for name in sorted(held):
-        if name in params:
-            yield from ((held[name], part) for part in _held_selections(params[name]))
+        yield from ((held[name], part) for part in _held_selections(params[name]))
 
 
 def _held_selections(value: Any) -> Iterator[Any]:

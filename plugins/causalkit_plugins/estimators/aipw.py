@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from causalkit.components import Context, Level, component
-from causalkit.errors import DataError
-from causalkit.estimation import (
-    adjusted,
-    codes_of,
-    design,
-    item_table,
-    needed_columns,
-    plain_reason,
-    pooled_of,
-    sound_rows,
-    unit_codes,
-)
+from causalkit.components import Context, Level, PropensityModel, component
+from causalkit.estimation import item_table, plain_reason, pooled_of
 from causalkit.types import Dataset, Effects, Embeddings, Estimand, Pooled
 
+from ._aipw_rows import Rows
 from ._batched import (
     Batch,
     Floats,
@@ -36,18 +25,17 @@ from ._batched import (
     sigmoid,
     standardised,
 )
+from ._held_propensity import cross_fitted
 from ._overlap import MOST_ALONE, alone
-from ._unit_groups import Hashes, UnitHash, mixed
-
-_MOST_ROWS = 50_000_000
+from ._unit_groups import mixed
 
 
 @component
 class AIPW:
     """Augmented inverse propensity weighting with cross-fitting, one effect per item, batched.
 
-    For each item: logistic propensities and ridge outcomes of both arms on the adjustment columns,
-    fitted on the other folds; the doubly robust score averaged over all rows (`ate`, `cate`) or the
+    For each item: logistic propensities (or those of a component) and ridge outcomes of both arms on the
+    adjustment columns, fitted on the other folds; the doubly robust score averaged over all rows (`ate`, `cate`) or the
     exposed ones (`att`); errors from the influence function (Robins, Rotnitzky & Zhao 1994;
     Chernozhukov et al. 2018, eq. 5.3 and 5.4), summed within assignment units. Folds never split a
     unit. Ridge penalties count assignment units, so rows that repeat one decision weigh as one.
@@ -63,8 +51,9 @@ class AIPW:
     "Folds of cross-fitting."
     clip: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Propensities are held within [clip, 1 - clip]; the share of rows where that bites is reported."
-    propensity: Literal["logged", "estimated"] = "logged"
-    "`logged`: the log's own propensities where its schema has that role (else estimated); or always estimated."
+    propensity: Literal["logged", "estimated"] | PropensityModel = "logged"
+    """`logged`: the log's own propensities where its schema has that role (else estimated); `estimated`: always by the
+    logistic regression of each item; or a propensity component, fitted to the rows of the other folds."""
     penalty: Annotated[float, Field(ge=0)] = 1.0
     "Ridge penalty on standardised columns, in assignment units, of propensity and outcome fits."
     min_units: Annotated[int, Field(ge=2)] = 4
@@ -79,7 +68,7 @@ class AIPW:
         context: Context = Context(),
     ) -> AIPW:
         """Fill `effects_`. Raises `DataError` for rows that cannot be read, or none at all."""
-        rows = _Rows.read(dataset, estimand)
+        rows = Rows.read(dataset, estimand, whole=not isinstance(self.propensity, str))
         lots = mixed(rows.lots ^ np.uint64(context.seed("aipw folds")))
         fold = dealt_folds(rows.group, rows.t, rows.w, rows.item, self.folds, lots)
         e, m1, m0 = (np.full(len(rows.t), np.nan) for _ in range(3))
@@ -87,12 +76,17 @@ class AIPW:
             list(batches(rows.item, len(dataset.items), 4 * (rows.x.shape[1] + 1))), "doubly robust effects"
         ):
             self._nuisances(rows, batch, fold, (e, m1, m0))
-        if rows.logged is not None and self.propensity == "logged":
+        how = "logistic"
+        if not isinstance(self.propensity, str):
+            by = cross_fitted(self.propensity, dataset, estimand, rows.frame, fold, context)
+            e, how = by.values, by.how
+        elif rows.logged is not None and self.propensity == "logged":
             e = rows.logged
-        self.effects_ = self._effects(dataset, estimand, rows, (e, m1, m0))
+        effects = self._effects(dataset, estimand, rows, (e, m1, m0))
+        self.effects_ = replace(effects, assumptions=_assumptions(dataset, estimand, self, how))
         return self
 
-    def _nuisances(self, rows: _Rows, batch: Batch, fold: Ints, out: tuple[Floats, Floats, Floats]) -> None:
+    def _nuisances(self, rows: Rows, batch: Batch, fold: Ints, out: tuple[Floats, Floats, Floats]) -> None:
         """Out-of-fold propensity and outcome means of the rows of a batch of items."""
         w = batch.take(rows.w)
         w /= np.maximum(w.sum(1, keepdims=True), 1e-300) / rows.units[batch.items][:, None]
@@ -114,7 +108,7 @@ class AIPW:
             batch.put(flat, values)
 
     def _effects(
-        self, dataset: Dataset, estimand: Estimand, rows: _Rows, nuisances: tuple[Floats, Floats, Floats]
+        self, dataset: Dataset, estimand: Estimand, rows: Rows, nuisances: tuple[Floats, Floats, Floats]
     ) -> Effects:
         raw_e, m1, m0 = nuisances
         e = np.clip(raw_e, self.clip, 1 - self.clip)
@@ -152,7 +146,7 @@ class AIPW:
             reason=reason,
         )
         pooled = _pooled(rows, score, mass, effect, baseline)
-        return Effects(table, pooled=pooled, assumptions=_assumptions(dataset, estimand, self))
+        return Effects(table, pooled=pooled)
 
     def _reasons(
         self, count: _Arms, few: np.ndarray, lonely: Floats, clip_share: Floats, stderr: Floats, unit: str
@@ -169,78 +163,6 @@ class AIPW:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Flat arrays: item code, item × unit code, each such group's item and a hash of its ids, unit, weight,
-    exposure, outcome, covariates, and propensities where they were logged.
-    """
-
-    item: Ints
-    group: Ints
-    owner: Ints
-    lots: Hashes
-    unit: Ints
-    w: Floats
-    t: Floats
-    y: Floats
-    x: Floats
-    units: Floats
-    unit_name: str
-    logged: Floats | None
-
-    @classmethod
-    def read(cls, dataset: Dataset, estimand: Estimand) -> _Rows:
-        unit_names, logged = dataset.unit_within_item, dataset.schema.find("propensity")
-        adjust = adjusted(dataset, estimand)
-        columns = needed_columns(dataset, estimand, *unit_names, *adjust, logged)
-        rows = sound_rows(dataset.interactions.frame(columns), dataset, estimand)
-        item = codes_of(rows[dataset.item], dataset.items.index)
-        rows, item, weight = _each(rows[item >= 0], item[item >= 0], dataset)
-        if not len(rows):
-            raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
-        if dataset.unit:
-            unit, count = unit_codes(rows, unit_names)
-        else:
-            unit, count = np.arange(len(rows)), len(rows)
-        hashes = UnitHash.of(dataset.interactions, (dataset.item, *unit_names))(rows)
-        group = pd.factorize(item * count + unit)[0].astype(np.int64)
-        owner = np.empty(int(group.max()) + 1, np.int64)
-        owner[group] = item
-        lots = np.empty(len(owner), np.uint64)
-        lots[group] = hashes if dataset.unit else hashes ^ mixed(unit.astype(np.uint64))
-        return cls(
-            item,
-            group,
-            owner,
-            lots,
-            unit,
-            weight,
-            rows[estimand.treatment].to_numpy(float),
-            rows[estimand.outcome].to_numpy(float),
-            design(dataset, rows, adjust),
-            np.bincount(owner, minlength=len(dataset.items)).astype(float),
-            " × ".join(unit_names) or ("item" if dataset.unit else "row"),
-            rows[logged].to_numpy(float) if logged else None,
-        )
-
-
-def _each(rows: pd.DataFrame, item: Ints, dataset: Dataset) -> tuple[pd.DataFrame, Ints, Floats]:
-    """Rows, items and weights, a row of weight n being n rows where rows are independent.
-
-    Weights that are no whole numbers stay weights of a row each.
-    """
-    weight = dataset.weights(rows)
-    if dataset.weight is None or dataset.unit or not np.array_equal(weight, np.rint(weight)):
-        return rows, item, weight
-    if weight.sum() > _MOST_ROWS:
-        raise DataError(
-            f"weights stand for {int(weight.sum())} independent rows; aipw holds {_MOST_ROWS} at most in memory",
-            "Declare the assignment unit in the schema, or use difference-in-means or panel.",
-        )
-    times = weight.astype(np.int64)
-    return rows.iloc[np.repeat(np.arange(len(rows)), times)], np.repeat(item, times), np.ones(int(weight.sum()))
-
-
-@dataclass(frozen=True)
 class _Arms:
     """Assignment units mostly exposed and mostly not, and the effective number of units, per item.
 
@@ -252,7 +174,7 @@ class _Arms:
     ess: Floats
 
     @classmethod
-    def count(cls, rows: _Rows, weight1: Floats, weight0: Floats, items: int) -> _Arms:
+    def count(cls, rows: Rows, weight1: Floats, weight0: Floats, items: int) -> _Arms:
         owner = rows.owner
         exposed = np.bincount(rows.group, rows.w * (2 * rows.t - 1)) > 0
         treated = np.bincount(owner, exposed, items).astype(np.int64)
@@ -267,13 +189,13 @@ class _Arms:
         return cls(treated, control, ess)
 
 
-def _clustered_stderr(rows: _Rows, score: Floats, items: int) -> Floats:
+def _clustered_stderr(rows: Rows, score: Floats, items: int) -> Floats:
     units = np.bincount(rows.owner, minlength=items)
     squares = np.bincount(rows.owner, np.bincount(rows.group, np.nan_to_num(score)) ** 2, items)
     return np.sqrt(squares * units / np.maximum(units - 1, 1))
 
 
-def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: Floats) -> Pooled | None:
+def _pooled(rows: Rows, score: Floats, mass: Floats, effect: Floats, baseline: Floats) -> Pooled | None:
     """The average over estimated items, weighted by how many rows each speaks for.
 
     Scores of an item sum to 0, so what clustering by item adds is the spread of effects around their mean.
@@ -301,14 +223,14 @@ def _pooled(rows: _Rows, score: Floats, mass: Floats, effect: Floats, baseline: 
     )
 
 
-def _assumptions(dataset: Dataset, estimand: Estimand, used: AIPW) -> tuple[str, ...]:
+def _assumptions(dataset: Dataset, estimand: Estimand, used: AIPW, how: str) -> tuple[str, ...]:
     named = ", ".join(estimand.adjustment) or "nothing"
     if used.propensity == "logged" and dataset.schema.find("propensity"):
         design = ("The logged propensities are those by which exposure was decided.",)
     else:
         design = (
             f"Given {named}, exposure is as good as random within an item.",
-            "Either the propensity (logistic) or the outcome (linear) model is right.",
+            f"Either the propensity ({how}) or the outcome (linear) model is right.",
         )
     said = (*design, f"Propensities are held within [{used.clip:g}, {1 - used.clip:g}].")
     return said if dataset.unit else (*said, "Assumes independent rows.")

@@ -9,9 +9,10 @@ from causalkit_plugins.estimators._batched import batches, dealt_folds, logistic
 from causalkit_plugins.estimators.aipw import AIPW
 from causalkit_plugins.estimators.difference_in_means import DifferenceInMeans
 
-from causalkit.components import Context
-from causalkit.errors import DataError
-from causalkit.types import Column, Table
+from causalkit.components import Context, component
+from causalkit.errors import ComponentError, DataError
+from causalkit.types import Column, Propensities, Table
+from tests.testing.mutants.propensity import Logistic
 from tests.worlds import chain_world, personal_world
 
 
@@ -201,3 +202,85 @@ def test_an_item_whose_exposure_follows_from_what_is_adjusted_for_has_no_estimat
     assert table.drop(index="i001")["raw"].notna().all()
     as_it_was = AIPW().fit(world.dataset, world.estimand).effects_.item
     assert as_it_was["raw"].notna().all()
+
+
+def _by(model, world=None, **estimand):
+    world = world or personal_world(3, users=150, items=6)
+    return AIPW(propensity=model).fit(world.dataset, replace(world.estimand, **estimand)).effects_
+
+
+def test_a_propensity_component_takes_the_place_of_the_logistic_of_each_item():
+    covered = []
+    for seed in range(4):
+        world = personal_world(seed, users=300)
+        table = _by(Logistic(), world).item
+        covered.append(((table["lower"] <= world.item) & (world.item <= table["upper"])).mean())
+    assert 0.88 <= np.mean(covered) <= 1
+    said = _by(Logistic()).assumptions
+    assert any("logistic regression on x, season" in sentence for sentence in said)
+
+
+def test_a_held_propensity_is_fitted_to_other_folds_and_never_itself():
+    seen = []
+
+    @component
+    class Watches(Logistic):
+        def fit(self, dataset, *, context=Context()):
+            self.rows_ = set(dataset.interactions.frame().index)
+            return super().fit(dataset, context=context)
+
+        def predict(self, rows, *, context=Context()):
+            seen.append((self.rows_, set(rows.index)))
+            return super().predict(rows, context=context)
+
+    model = Watches()
+    world = personal_world(3, users=60, items=4)
+    _by(model, world)
+    assert not hasattr(model, "rows_")
+    assert len(seen) == 5
+    assert set.union(*(held for _, held in seen)) == set(world.dataset.interactions.frame().index)
+    assert not any(learnt & held for learnt, held in seen)
+    rows = world.dataset.interactions.frame()
+    whole = rows.groupby(["user", "item"], observed=True).indices.values()
+    held = [held for _, held in seen]
+    assert all(sum(bool(set(at) & fold) for fold in held) == 1 for at in whole), "an assignment unit is never split"
+
+
+def test_a_held_propensity_sees_rows_of_weight_n_as_n_rows():
+    world = personal_world(1, users=60, items=4)
+    rows, schema = world.dataset.interactions.data, replace(world.dataset.schema, assignment=())
+    times = np.random.default_rng(0).integers(0, 4, len(rows))
+    repeated = Table(rows.loc[rows.index.repeat(times)].reset_index(drop=True))
+    a = AIPW(propensity=Logistic()).fit(replace(world.dataset, interactions=repeated, schema=schema), world.estimand)
+    weighed = replace(world.dataset, interactions=Table(rows.assign(w=times)))
+    counted = replace(weighed, schema=schema.with_columns([Column("w", "weight")]))
+    b = AIPW(propensity=Logistic()).fit(counted, world.estimand)
+    pd.testing.assert_frame_equal(a.effects_.item, b.effects_.item, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("give", "said"),
+    [
+        (lambda rows: np.full(len(rows), 0.5), "gave ndarray for"),
+        (lambda rows: Propensities(np.full(len(rows) - 1, 0.5), "x"), "gave shape"),
+        (lambda rows: Propensities(np.ones(len(rows)), "x"), "gave .*1.0.* for a row"),
+        (lambda rows: Propensities(np.full(len(rows), np.nan), "x"), "gave .*nan.* for a row"),
+        (lambda rows: Propensities(np.full(len(rows), "0.5"), "x"), "gave .*0.5.* for a row"),
+    ],
+)
+def test_what_is_no_probability_is_refused_by_name(give, said):
+    @component
+    class Odd(Logistic):
+        def predict(self, rows, *, context=Context()):
+            return give(rows)
+
+    with pytest.raises(ComponentError, match=f"propensity component Odd {said}"):
+        _by(Odd())
+
+
+def test_a_held_propensity_learns_the_schemas_treatment_alone():
+    world = personal_world(1, users=60, items=4)
+    rows = world.dataset.interactions.data.assign(other=lambda rows: 1 - rows["exposed"])
+    log = replace(world, dataset=replace(world.dataset, interactions=Table(rows)))
+    with pytest.raises(DataError, match="learns the schema's treatment 'exposed'.*asks for 'other'"):
+        _by(Logistic(), log, treatment="other")
