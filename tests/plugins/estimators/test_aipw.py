@@ -282,5 +282,5 @@ def test_a_held_propensity_learns_the_schemas_treatment_alone():
     world = personal_world(1, users=60, items=4)
     rows = world.dataset.interactions.data.assign(other=lambda rows: 1 - rows["exposed"])
     log = replace(world, dataset=replace(world.dataset, interactions=Table(rows)))
-    with pytest.raises(DataError, match="learns the schema's treatment 'exposed'.*asks for 'other'"):
+    with pytest.raises(DataError, match=r"learns the schema's treatment 'exposed'.*asks for 'other'"):
         _by(Logistic(), log, treatment="other")
