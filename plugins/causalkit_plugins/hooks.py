@@ -33,6 +33,7 @@ def causalkit_datasets() -> list[Declaration]:
         ("tables", "Tables", "Your own Parquet or CSV files, with a schema in the config."),
         ("simulated", "Simulated", "A shop with planted graph and effects, and confounded exposure."),
         ("complete-journey", "CompleteJourney", "A year of grocery mailers and purchases (extra: demo)."),
+        examples=("tables", "simulated"),
     )
 
 
@@ -43,6 +44,7 @@ def causalkit_encoders() -> list[Declaration]:
         ("lsa", "Lsa", "TF-IDF and truncated SVD (scikit-learn); needs no model."),
         ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
         ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
+        examples=("transformer", "sentence-transformer"),
     )
 
 
@@ -120,9 +122,11 @@ def causalkit_executors() -> list[Declaration]:
         "executors",
         ("serial", "Serial", "In this process, one part after another."),
         ("process", "Process", "In worker processes of this machine."),
+        examples=("process",),
     )
 
 
 @hookimpl
 def causalkit_trackers() -> list[Declaration]:
-    return _declare("trackers", ("jsonl", "Jsonl", "Events as JSON lines, in a file of your choice."))
+    rows = ("jsonl", "Jsonl", "Events as JSON lines, in a file of your choice.")
+    return _declare("trackers", rows, examples=("jsonl",))

@@ -1,3 +1,254 @@
 """What an encoder must do."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from causalkit.components import Context
+from causalkit.errors import NotFitted
+from causalkit.testing.checks._contexts import shaken
+from causalkit.testing.checks._doing import inputs_of
+from causalkit.testing.kit import NotApplicable, Subject, check
+from causalkit.testing.worlds import text_world
+
+_INPUTS = ("texts", "images", "histories")
+_TOLERANCE = 1e-4
+"""How far two vectors of one input may be apart, as a share of the longest: rounding, on any device."""
+_TOLD = 0.25
+"""Share of a number's variance that a ridge on vectors of new texts must find, where the texts tell 92 % of it."""
+_ODD_TEXTS = (
+    *("", " ", "\n", "☃ 特別 🥐🧈", "לחם טרי", "a\0b", "e\u0301 \u202e bidi"),
+    *("{{ text }} <script>", "word " * 20_000, "bread"),
+)
+
+
+@check("encoder")
+def declares_its_input(subject: Subject) -> None:
+    """`input` says what it reads: texts, images or histories."""
+    named = getattr(subject.example, "input", None)
+    assert named in _INPUTS, f"`input` is {named!r}; declare `input: ClassVar[str]` as one of {', '.join(_INPUTS)}"
+
+
+@check("encoder")
+def fit_returns_itself(subject: Subject) -> None:
+    """`fit` returns the encoder."""
+    made = subject.fresh()
+    assert made.fit(_inputs(subject), context=Context()) is made, "fit does not return self"
+
+
+@check("encoder")
+def gives_float32_rows(subject: Subject) -> None:
+    """`encode` gives a numpy array of float32 with a row for each input."""
+    inputs = _inputs(subject)
+    vectors = subject.fresh().fit(inputs, context=Context()).encode(inputs, context=Context())
+    assert isinstance(vectors, np.ndarray), f"encode gave a {type(vectors).__name__}; give a numpy array"
+    assert vectors.ndim == 2 and len(vectors) == len(inputs) and vectors.shape[1] > 0, (
+        f"encode gave an array of shape {vectors.shape} for {len(inputs)} inputs; give one row for each"
+    )
+    assert vectors.dtype == np.float32, f"encode gave {vectors.dtype}; give float32"
+
+
+@check("encoder")
+def vectors_are_finite(subject: Subject) -> None:
+    """No vector holds NaN or infinity."""
+    vectors = _encoded(_fitted(subject), _inputs(subject))
+    assert np.isfinite(vectors).all(), f"{int((~np.isfinite(vectors)).any(1).sum())} vectors hold NaN or infinity"
+
+
+@check("encoder")
+def vectors_differ(subject: Subject) -> None:
+    """Inputs that differ do not all get the same vector."""
+    vectors = _encoded(_fitted(subject), _inputs(subject))
+    assert np.ptp(vectors, axis=0).max() > 0, "every input got the same vector"
+
+
+@check("encoder")
+def width_stays(subject: Subject) -> None:
+    """Vectors are equally long in every call, however many inputs it has."""
+    made, inputs = _fitted(subject), _inputs(subject)
+    widths = {count: _encoded(made, inputs[:count]).shape[1] for count in (1, 2, len(inputs))}
+    assert len(set(widths.values())) == 1, f"vectors have lengths {widths} for so many inputs; `fit` must settle it"
+
+
+@check("encoder")
+def rows_go_with_inputs(subject: Subject) -> None:
+    """Row i is of input i: inputs in another order give the same vectors in that order."""
+    made, inputs = _fitted(subject), _inputs(subject)
+    order = np.random.default_rng(3).permutation(len(inputs))
+    _same(_encoded(made, [inputs[i] for i in order]), _encoded(made, inputs)[order], "inputs in another order")
+
+
+@check("encoder")
+def equal_inputs_get_equal_vectors(subject: Subject) -> None:
+    """An input that comes twice gets one vector twice."""
+    made, inputs = _fitted(subject), _inputs(subject)
+    twice = _encoded(made, [*inputs, *inputs])
+    _same(twice[: len(inputs)], twice[len(inputs) :], "the same inputs again in one call")
+
+
+@check("encoder")
+def a_vector_is_its_inputs_own(subject: Subject) -> None:
+    """An input gets the same vector alone and among others: lists are encoded by parts."""
+    made, inputs = _fitted(subject), _inputs(subject)[:8]
+    alone = np.concatenate([_encoded(made, [one]) for one in inputs])
+    _same(alone, _encoded(made, inputs), "an input alone")
+
+
+@check("encoder")
+def no_inputs_give_no_vectors(subject: Subject) -> None:
+    """An empty list gives an array of shape (0, d)."""
+    made = _fitted(subject)
+    width = _encoded(made, _inputs(subject)[:1]).shape[1]
+    nothing = np.asarray(made.encode([], context=Context()))
+    assert nothing.shape == (0, width), f"an empty list gave shape {nothing.shape}; give (0, {width})"
+
+
+@check("encoder")
+def odd_texts_stand(subject: Subject) -> None:
+    """Empty and very long texts, emoji, right-to-left script, NUL and markup get finite vectors."""
+    _reads_texts(subject)
+    made = subject.fresh().fit([*_inputs(subject), *_ODD_TEXTS], context=Context())
+    for text in _ODD_TEXTS:
+        said = f"{text[:12]!r} ({len(text):,} characters)"
+        try:
+            vector = _encoded(made, [text])
+        except Exception as error:  # what an odd text brings about is not known beforehand
+            raise AssertionError(f"{said} raised {type(error).__name__}: {error}") from None
+        assert vector.shape[0] == 1 and np.isfinite(vector).all(), f"{said} got {vector.shape[0]} vectors, or NaN"
+
+
+@check("encoder")
+def new_inputs_are_encoded(subject: Subject) -> None:
+    """Inputs that it was not fitted on get vectors too: items of a new log."""
+    inputs = _inputs(subject)
+    made = subject.fresh().fit(inputs[: len(inputs) // 2], context=Context())
+    new = ["quinoa crackers of a new maker", "zyx"] if _named(subject) == "texts" else inputs[len(inputs) // 2 :]
+    try:
+        vectors = _encoded(made, new)
+    except Exception as error:  # which it is depends on how it looks up what it knows
+        raise AssertionError(f"inputs that it was not fitted on raised {type(error).__name__}: {error}") from None
+    assert len(vectors) == len(new) and np.isfinite(vectors).all(), "new inputs got no finite vector each"
+
+
+@check("encoder")
+def leaves_inputs_alone(subject: Subject) -> None:
+    """The list that it is given stays as it was."""
+    inputs = list(_inputs(subject))
+    before = list(inputs)
+    _encoded(subject.fresh().fit(inputs, context=Context()), inputs)
+    assert inputs == before, "fit or encode changed the list that it was given"
+
+
+@check("encoder")
+def repeats(subject: Subject) -> None:
+    """The same inputs and seed give the same bytes, whatever numpy's own generator is at."""
+    found = []
+    for state in (1, 2):
+        with shaken(state):
+            found.append(_encoded(_fitted(subject, Context(root_seed=5)), _inputs(subject), Context(root_seed=5)))
+    same = np.array_equal(found[0], found[1])
+    assert same, "two copies gave different vectors; draw from `context.rng(name)`, or fix the seed"
+
+
+@check("encoder")
+def fit_begins_anew(subject: Subject) -> None:
+    """Fitted again it is as if fitted for the first time."""
+    inputs = _inputs(subject)
+    half = inputs[: len(inputs) // 2]
+    again = subject.fresh().fit(inputs[::-1], context=Context()).fit(half, context=Context())
+    once = subject.fresh().fit(half, context=Context())
+    a, b = _encoded(again, half), _encoded(once, half)
+    assert a.shape == b.shape, f"fitted twice its vectors have length {a.shape[1]}, fitted once {b.shape[1]}"
+    _same(a, b, "one that was fitted before")
+
+
+@check("encoder")
+def unfitted_is_refused(subject: Subject) -> None:
+    """`encode` before `fit` raises `NotFitted`, where something is learned."""
+    inputs = _inputs(subject)
+    if not any(name.endswith("_") for name in vars(_fitted(subject))):
+        raise NotApplicable("fit learns nothing")
+    try:
+        subject.fresh().encode(inputs, context=Context())
+    except NotFitted:
+        return
+    except Exception as error:  # what reading nothing brings about is not known beforehand
+        raise AssertionError(f"encode before fit raised {type(error).__name__}: {error}; raise NotFitted") from None
+    raise AssertionError("encode before fit gave vectors; read what is learned from attributes that end in `_`")
+
+
+@check("encoder")
+def pointwise_is_true(subject: Subject) -> None:
+    """Where `pointwise` is declared a vector hangs on its own input alone: it is kept, and used in other runs."""
+    if not getattr(subject.example, "pointwise", False):
+        raise NotApplicable("it does not say that it is pointwise")
+    inputs = _inputs(subject)
+    half = len(inputs) // 2
+    one = subject.fresh().fit(inputs[:half], context=Context())
+    other = subject.fresh().fit(inputs[half:], context=Context())
+    a, b = _encoded(one, inputs), _encoded(other, inputs)
+    assert a.shape == b.shape, f"fitted on other inputs its vectors have length {b.shape[1]} instead of {a.shape[1]}"
+    _same(a, b, "one that was fitted on other inputs")
+
+
+@check("encoder")
+def text_that_tells_is_read(subject: Subject) -> None:
+    """Where texts tell a number, a ridge on vectors of new texts finds some of it."""
+    _reads_texts(subject)
+    world = text_world("matters")
+    texts, half = list(world.texts), len(world.texts) // 2
+    vectors = _encoded(subject.fresh().fit(texts[:half], context=Context()), texts).astype(float)
+    told = world.told.to_numpy()
+    share = _explained(vectors[:half], told[:half], vectors[half:], told[half:])
+    assert share >= _TOLD, (
+        f"a ridge on its vectors explains {share:.0%} of a number that new texts tell; at least {_TOLD:.0%}"
+    )
+
+
+def _explained(x: Any, y: Any, x_new: Any, y_new: Any) -> float:
+    """Share of the variance of `y_new` that a ridge explains, its penalty chosen by leave-one-out."""
+    mean, scale = x.mean(0), max(float(x.std()), 1e-12)
+    x, x_new, centre = (x - mean) / scale, (x_new - mean) / scale, y.mean()
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    uy = u.T @ (y - centre)
+    best = (np.inf, np.zeros(x.shape[1]))
+    for penalty in 10.0 ** np.arange(-2, 5):
+        shrunk = s**2 / (s**2 + penalty)
+        left = (y - centre) - u @ (shrunk * uy)
+        error = float(((left / (1 - (u**2 @ shrunk) - 1 / len(y))) ** 2).mean())
+        best = min(best, (error, vt.T @ (s / (s**2 + penalty) * uy)), key=lambda pair: pair[0])
+    return float(1 - ((y_new - centre - x_new @ best[1]) ** 2).mean() / ((y_new - centre) ** 2).mean())
+
+
+def _named(subject: Subject) -> str:
+    return str(getattr(subject.example, "input", "texts"))
+
+
+def _reads_texts(subject: Subject) -> None:
+    if _named(subject) != "texts":
+        raise NotApplicable(f"it reads {_named(subject)}, not texts")
+
+
+def _inputs(subject: Subject) -> list[Any]:
+    return list(inputs_of(subject.example, subject.folder / "inputs"))
+
+
+def _fitted(subject: Subject, context: Context = Context()) -> Any:
+    return subject.fresh().fit(_inputs(subject), context=context)
+
+
+def _encoded(made: Any, inputs: Sequence[Any], context: Context = Context()) -> npt.NDArray[np.float32]:
+    return np.asarray(made.encode(list(inputs), context=context))
+
+
+def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], what: str) -> None:
+    assert a.shape == b.shape, f"{what}: shape {a.shape} instead of {b.shape}"
+    size = float(np.linalg.norm(b, axis=1).max(initial=0))
+    apart = float(np.abs(a - b).max(initial=0))
+    assert apart <= _TOLERANCE * max(size, 1e-12), (
+        f"{what}: vectors that are up to {apart:.2g} apart, of a length of {size:.2g}; they must be the same"
+    )

@@ -19,7 +19,7 @@ from causalkit_plugins.encoders._weights import read_json
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Pooling", "TextModel", "encode_distinct", "load_text_model", "normalised", "refuse_absent"]
+__all__ = ["Pooling", "TextModel", "encode_distinct", "load_text_model", "normalised", "refuse_absent", "without_model"]
 
 Pooling = Literal["mean", "cls", "last", "max"]
 Floats = npt.NDArray[np.float32]
@@ -97,6 +97,11 @@ def normalised(vectors: Floats) -> Floats:
     """Rows of length 1; a row of zeros stays."""
     size = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(size > 0, size, 1), np.float32)
+
+
+def without_model(encoder: Any) -> dict[str, Any]:
+    """What of an encoder goes to another process: all but the loaded model, which is loaded there again."""
+    return {name: value for name, value in vars(encoder).items() if not name.startswith("_loaded")}
 
 
 def refuse_absent(device: str) -> None:

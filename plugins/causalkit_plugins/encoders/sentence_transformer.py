@@ -18,6 +18,7 @@ from causalkit_plugins.encoders._texts import (
     normalised,
     pooling_of,
     refuse_absent,
+    without_model,
 )
 from causalkit_plugins.encoders._weights import find_weights, read_json, weights_fingerprint
 
@@ -40,6 +41,9 @@ class SentenceTransformerEncoder:
 
     model: str = "all-MiniLM-L6-v2"
     "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_model(self)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""

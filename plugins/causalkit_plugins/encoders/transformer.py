@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._texts import TextModel, encode_distinct, load_text_model, normalised
+from causalkit_plugins.encoders._texts import TextModel, encode_distinct, load_text_model, normalised, without_model
 from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["Transformer"]
@@ -36,6 +36,9 @@ class Transformer:
     "Bring each vector to length 1."
     max_tokens: Annotated[int, Field(ge=1)] = 256
     "Longer texts are cut here, or where the model's positions end."
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_model(self)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""
