@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import causalkit
 from causalkit import assumptions, errors, estimation, testing, types
@@ -23,6 +23,7 @@ from causalkit.testing import checks_for
 
 DOCS = Path(__file__).parent
 MARK = re.compile(r"^<!-- made: (\w+)(?: (\w+))? -->$", re.MULTILINE)
+COMMA = re.compile(r", (?=[*\w]+(?::|,|$|=))")
 SECTION = re.compile(r"^(Parameters|Raises|Returns|Yields|Attributes)\n-{3,}\n", re.MULTILINE)
 
 
@@ -161,9 +162,11 @@ def _names(home: Any, names: list[str], prefix: str) -> Iterator[str]:
         made = getattr(home, name)
         yield f"## `{prefix}{name}` {{ #{name} }}"
         yield ""
-        if callable(made):
+        if callable(made) and not get_args(made):
             yield from _signature(f"{prefix}{name}", made)
-        yield _prose(made) if callable(made) else ""
+            yield _prose(made)
+        else:
+            yield ", ".join(f"`{value}`" for value in _values(made))
         for method, member in vars(made).items() if inspect.isclass(made) else ():
             function = getattr(member, "__func__", getattr(member, "fget", member))
             if method[0] != "_" and inspect.isfunction(function) and function.__doc__:
@@ -172,11 +175,20 @@ def _names(home: Any, names: list[str], prefix: str) -> Iterator[str]:
         yield ""
 
 
+def _values(made: Any) -> list[Any]:
+    """What a constant, or a type of a few words, holds."""
+    listed = get_args(made) or (f"{len(made)} of them, by name" if isinstance(made, dict) else made)
+    return sorted(listed) if isinstance(listed, frozenset) else [listed] if isinstance(listed, str) else list(listed)
+
+
 def _signature(name: str, made: Any) -> Iterator[str]:
     told = _arguments(made)
     if told and not (inspect.isclass(made) and issubclass(made, Exception)):
+        parts = told[1:].rpartition(")")
+        lines = COMMA.sub(",\n    ", parts[0])
+        wrapped = f"(\n    {lines},\n){parts[2]}"
         yield "```text"
-        yield f"{name}{told}"
+        yield f"{name}{told if len(told) < 80 else wrapped}"
         yield "```"
         yield ""
 
@@ -187,11 +199,21 @@ def _arguments(made: Any) -> str:
     except (TypeError, ValueError):
         return ""
     kept = [
-        p.replace(default=p.default if _plain(p.default) else ...)
+        p.replace(default=p.default if _plain(p.default) else _MADE)
         for p in signature.parameters.values()
-        if p.name != "self"
+        if p.name not in ("self", "cls")
     ]
     return str(signature.replace(parameters=kept)).replace("'", "") if kept or inspect.isfunction(made) else ""
+
+
+class _Made:
+    """Stands for a default that is made anew."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+_MADE = _Made()
 
 
 def _plain(default: Any) -> bool:

@@ -211,9 +211,8 @@ class Page:
     def _process(self, command: list[str], **more: str) -> tuple[int, str, str]:
         """In a process of its own: new plugins are seen, and memory is given back."""
         path = {"PYTHONPATH": str(self.folder / "installed")} if self.installed else {}
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment(**path, **more)
-        )
+        env = environment(OMP_NUM_THREADS="2", **path, **more)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=env)
         return done.returncode, done.stdout, done.stderr
 
 
@@ -225,6 +224,8 @@ def _code(block: Block) -> int:
 def matches(shown: str, printed: str) -> bool:
     """Whether `printed` is what a page shows, `…` standing for any text and, alone on a line, for any lines.
 
+    Spaces of every sort are alike.
+
     >>> matches("a\\n…\\nd … f\\n", "a\\nb\\nc\\nd e f\\n")
     True
     >>> matches("a\\n", "a\\nb\\n")
@@ -234,5 +235,5 @@ def matches(shown: str, printed: str) -> bool:
     for line in shown.strip().splitlines():
         text = r"[^\n]*".join(re.escape(part) for part in line.rstrip().split("…"))
         parts.append(r"(?:[^\n]*\n)*?" if line.strip() == "…" else rf"{text}\n")
-    tidy = "\n".join(line.rstrip() for line in printed.strip().splitlines()) + "\n"
+    tidy = "\n".join(re.sub(r"\s", " ", line).rstrip() for line in printed.strip().splitlines()) + "\n"
     return re.fullmatch("".join(parts), tidy) is not None

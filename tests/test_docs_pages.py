@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from docs_pages import FENCE, Page, blocks, matches, pages, read
+from docs_pages import FENCE, ROOT, Page, blocks, matches, pages, read
+
+from causalkit.components import Context
+from causalkit.store.journal import Journal
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)])
@@ -30,6 +35,21 @@ def test_no_block_escapes(page: str) -> None:
     text = read(page)
     assert "```" not in FENCE.sub("", text)
     assert len(re.findall(r"<!-- test:", text)) == sum(bool(block.told) for block in blocks(page))
+
+
+def test_the_loop_in_contributing_runs(tmp_path: Path) -> None:
+    """It is part of a component: what it uses of one is given."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = [found["text"] for found in FENCE.finditer(text) if found["head"] == "python"]
+    journal = Journal(tmp_path)
+    space: dict[str, Any] = {
+        "context": Context(journal=journal),
+        "np": np,
+        "parts": 4,
+        "one_part": lambda part: np.full(3, part),
+    }
+    exec(code, space)
+    assert space["arrays"]["total"].tolist() == [6.0, 6.0, 6.0]
 
 
 @pytest.mark.parametrize(
