@@ -55,6 +55,8 @@ class PerSegment(Spoilt):
         known = effects.item[effects.item["effect"].notna()]
         names = ["effect", "stderr", "lower", "upper", "raw", "raw_stderr"]
         segments = SegmentMap.of(dataset)
+        if not len(segments.names):
+            raise DataError("nobody is in a segment", "Give the users table a column `segment`.")
         table = pd.concat([known[names].reset_index().assign(segment=name) for name in segments.names])
         return replace(effects, segment=table, segments=segments)
 
