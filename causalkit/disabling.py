@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["VARIABLE", "everything", "names", "owner", "split", "unknown"]
+__all__ = ["VARIABLE", "everything", "names", "normal", "owner", "split", "unknown"]
 
 VARIABLE = "CAUSALKIT_DISABLE"
 GROUPS = ("causalkit", "causalkit.commands")
@@ -26,7 +26,7 @@ _OWN = "causalkit"
 
 def names() -> frozenset[str]:
     """The names that the variable holds, normalised as package names are (`My_Plugin` is `my-plugin`)."""
-    return frozenset(_normal(name) for name in os.environ.get(VARIABLE, "").split(",") if name.strip())
+    return frozenset(normal(name) for name in os.environ.get(VARIABLE, "").split(",") if name.strip())
 
 
 def split(points: Iterable[EntryPoint]) -> tuple[list[EntryPoint], list[EntryPoint]]:
@@ -66,9 +66,10 @@ def owner(point: EntryPoint) -> tuple[str, str]:
 
 def _called(point: EntryPoint) -> set[str]:
     """What an entry point may be disabled by; nothing for the built-ins."""
-    distribution = _normal(owner(point)[0])
-    return set() if distribution == _OWN else {_EVERY, distribution, _normal(point.name)}
+    distribution = normal(owner(point)[0])
+    return set() if distribution == _OWN else {_EVERY, distribution, normal(point.name)}
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """A name as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()

@@ -7,23 +7,29 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from causalkit import hookspecs
 from causalkit.components import API, Declaration
 from causalkit.errors import nearest
 
-__all__ = ["SPELLING", "module_exists", "sound_hooks", "wrong_declaration", "wrong_hooks"]
+__all__ = ["SPELLING", "Hooks", "module_exists", "sound_hooks", "wrong_declaration", "wrong_hooks"]
 
 SPELLING = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """How components are called."""
 _KNOWN = tuple(name for name in vars(hookspecs) if name.startswith("causalkit_"))
 
 
-def sound_hooks(plugin: Any) -> SimpleNamespace:
+class Hooks:
+    """Some hooks of one plugin, by name."""
+
+    def __init__(self, **hooks: Any) -> None:
+        vars(self).update(hooks)
+
+
+def sound_hooks(plugin: Any) -> Hooks:
     """The plugin's hooks that can be called, and nothing else of it."""
-    return SimpleNamespace(**{name: hook for name, hook in _hooks(plugin) if not _wrong_hook(name, hook)})
+    return Hooks(**{name: hook for name, hook in _hooks(plugin) if not _wrong_hook(name, hook)})
 
 
 def wrong_hooks(plugin: Any) -> Iterator[str]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-__all__ = ["Outcome", "Task", "component_faults", "each"]
+__all__ = ["Bench", "Outcome", "Task", "component_faults", "each"]
 
 Task = tuple[str, tuple[Any, ...]]
 """A function as `"package.module:name"`, and its arguments; these and its result are what JSON holds."""
@@ -45,20 +45,44 @@ class Outcome:
     lost: bool = False
 
 
+class Bench:
+    """Where tasks are done one after another; close it, or use it in a `with`.
+
+    Parameters
+    ----------
+    timeout : seconds that each task is given.
+    """
+
+    def __init__(self, timeout: float = PATIENCE) -> None:
+        self.timeout = timeout
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def do(self, task: Task) -> Outcome:
+        """What became of a task; what it does to its process is an outcome too."""
+        self._worker = self._worker or _Worker()
+        outcome = self._worker.do(task, self.timeout)
+        if outcome.lost:
+            self.close()
+        return outcome
+
+    def close(self) -> None:
+        """End the process."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = None
+
+
 def each(tasks: Iterable[Task], timeout: float = PATIENCE) -> Iterator[Outcome]:
-    """Do tasks one after another, each given `timeout` seconds; what they do to their process is an outcome too."""
-    worker: _Worker | None = None
-    try:
+    """What becomes of tasks, in their order."""
+    with Bench(timeout) as bench:
         for task in tasks:
-            worker = worker or _Worker()
-            outcome = worker.do(task, timeout)
-            if outcome.lost:
-                worker.close()
-                worker = None
-            yield outcome
-    finally:
-        if worker is not None:
-            worker.close()
+            yield bench.do(task)
 
 
 def component_faults(targets: Sequence[tuple[str, str]]) -> list[str]:
