@@ -79,6 +79,13 @@ def ridge(x: Floats, y: Floats, w: Floats, penalty: float) -> Floats:
     return np.asarray(np.linalg.solve(gram, np.matmul(xw.transpose(0, 2, 1), y[:, :, None]))[:, :, 0])
 
 
+def pull(x: Floats, w: Floats, at: Floats, penalty: float) -> Floats:
+    """How much each row's outcome counts in what `ridge` predicts at points `at` `[b, d]`, per weight: `[b, n]`."""
+    gram = np.matmul((x * w[:, :, None]).transpose(0, 2, 1), x)
+    _add_penalty(gram, penalty)
+    return predicted(x, np.asarray(np.linalg.solve(gram, at[:, :, None])[:, :, 0]))
+
+
 def logistic(x: Floats, t: Floats, w: Floats, penalty: float, rounds: int = 30) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Ridge logistic coefficients of each item `[b, d]` by simultaneous Newton steps, and which settled.
 

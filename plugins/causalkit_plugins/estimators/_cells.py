@@ -22,14 +22,18 @@ from causalkit.estimation import (
 )
 from causalkit.types import Dataset, Estimand, Pooled
 
-from ._batched import Floats, Ints, batches, predicted, ridge, standardised
+from ._batched import Floats, Ints, batches, predicted, pull, ridge, standardised
 from ._contrast import UnitSums, contrast, summed
 from ._shrinkage import ArmPrior, ArmSums, Priors
 
 
 @dataclass(frozen=True)
 class LevelledRows:
-    """Flat arrays; `base` is the outcome expected of the row unexposed."""
+    """Flat arrays; `base` is the outcome expected of the row unexposed.
+
+    `pull` says how much an unexposed row counts in what is expected of the item's exposed rows, on average,
+    relative to counting all unexposed rows alike; 1 for exposed ones.
+    """
 
     item: Ints
     user: Ints | None
@@ -41,6 +45,7 @@ class LevelledRows:
     t: Floats
     y: Floats
     base: Floats
+    pull: Floats
     noise: Floats
     clustered: bool
     unit_name: str
@@ -74,7 +79,7 @@ class LevelledRows:
         segment, segment_ids = _segments(dataset, frame, user, user_ids)
         w = dataset.weights(frame)
         t, y = (frame[name].to_numpy(float) for name in (estimand.treatment, estimand.outcome))
-        base = _base(item, w, t, y, design(dataset, frame, adjust), len(dataset.items))
+        base, pulls = _base(item, w, t, y, design(dataset, frame, adjust), len(dataset.items))
         return cls(
             item,
             user,
@@ -86,6 +91,7 @@ class LevelledRows:
             t,
             y,
             base,
+            pulls,
             _noise(item, w, t, y - base, len(dataset.items)),
             bool(dataset.unit),
             " × ".join(units) or "row",
@@ -111,9 +117,9 @@ def _segments(
     return codes.astype(np.int64)[user], pd.Index(np.asarray(found, object))
 
 
-def _base(item: Ints, w: Floats, t: Floats, y: Floats, x: Floats, items: int) -> Floats:
-    """Unexposed outcome of each row: per-item ridge of unexposed rows, of penalty 1 row."""
-    base = np.empty(len(y))
+def _base(item: Ints, w: Floats, t: Floats, y: Floats, x: Floats, items: int) -> tuple[Floats, Floats]:
+    """Unexposed outcome of each row, by a ridge of the item's unexposed rows of penalty 1 row; and their pull."""
+    base, pulls = np.empty(len(y)), np.empty(len(y))
     for batch in batches(item, items, 2 * (x.shape[1] + 1)):
         weight, exposed, outcome = batch.take(w), batch.take(t), batch.take(y)
         scaled, _ = standardised(batch.take(x), weight)
@@ -121,7 +127,11 @@ def _base(item: Ints, w: Floats, t: Floats, y: Floats, x: Floats, items: int) ->
         none = unexposed.sum(1) <= 0  # such an item has no effect; its own level keeps its rows harmless
         unexposed[none] = weight[none]
         batch.put(base, predicted(scaled, ridge(scaled, outcome, unexposed, 1.0)))
-    return base
+        of_exposed = np.where((weight * exposed).sum(1, keepdims=True) > 0, weight * exposed, unexposed)
+        centre = np.einsum("bn,bnd->bd", of_exposed, scaled) / of_exposed.sum(1, keepdims=True)
+        count = unexposed.sum(1, keepdims=True) * pull(scaled, unexposed, centre, 1.0)
+        batch.put(pulls, np.where(exposed == 1, 1.0, count))
+    return base, pulls
 
 
 def _noise(item: Ints, w: Floats, t: Floats, residual: Floats, items: int) -> Floats:
@@ -208,8 +218,12 @@ class Cells:
 
 
 def plain_items(dataset: Dataset, rows: LevelledRows) -> pd.DataFrame:
-    """Exposed minus unexposed residuals per item, errors clustered by assignment unit."""
-    r = rows.y - rows.base
+    """Exposed minus unexposed residuals per item, errors clustered by assignment unit.
+
+    Unexposed rows count as they do in what is expected of the exposed ones, so that the error is that of the
+    whole adjusted difference, and what the ridge's penalty leaves behind goes.
+    """
+    r = (rows.y - rows.base) * rows.pull
     arms = [rows.w * side * part for side in (rows.t, 1 - rows.t) for part in (np.ones_like(r), r, r * r)]
     cell = rows.item * (int(rows.unit.max(initial=0)) + 1) + rows.unit
     keys, place = np.unique(cell, return_inverse=True)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ._batched import Floats, Ints
 
-MOST_ALONE = 0.5
-"""Share of an item's rows without a counterpart above which it has no estimate."""
+MOST_ALONE = 0.9
+"""Share of an item's rows without a counterpart above which it has no estimate: half is chance where units are few."""
 
 
 def alone(item: Ints, t: Floats, e: Floats, w: Floats, items: int) -> Floats:

@@ -39,8 +39,8 @@ class AIPW:
     exposed ones (`att`); errors from the influence function (Robins, Rotnitzky & Zhao 1994;
     Chernozhukov et al. 2018, eq. 5.3 and 5.4), summed within assignment units. Folds never split a
     unit. Ridge penalties count assignment units, so rows that repeat one decision weigh as one.
-    Columns that are constant within an item drop out of its fit. An item has no estimate where more than half
-    of its rows have no counterpart: where propensities of exposed rows lie above those of unexposed ones. Rows
+    Columns that are constant within an item drop out of its fit. An item has no estimate where nine tenths of
+    its rows have no counterpart: where propensities of exposed rows lie above those of unexposed ones. Rows
     are held in memory.
     """
 

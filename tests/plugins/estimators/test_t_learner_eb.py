@@ -12,6 +12,7 @@ from causalkit_plugins.estimators.t_learner_eb import TLearnerEB
 from causalkit.components import Context
 from causalkit.errors import DataError
 from causalkit.statistics import e_value
+from causalkit.testing import effect_world
 from tests.worlds import chain_world, personal_world
 
 
@@ -213,3 +214,13 @@ def test_the_held_estimator_stays_unfitted_and_e_values_are_those_of_shrunken_ef
     table = made.effects_.item
     assert not np.allclose(table["effect"], table["raw"])
     np.testing.assert_allclose(table["e_value"], e_value(table["effect"], table["baseline"]))
+
+
+def test_errors_of_items_carry_what_the_adjustment_leaves_open():
+    """Where exposed rows lie far from unexposed ones, what is expected of them is itself uncertain."""
+    errors = []
+    for seed in range(10):
+        world = effect_world("confounded-by-calendar", seed)
+        table = TLearnerEB(level="item").fit(world.dataset, world.estimand).effects_.item
+        errors += list((table["raw"] - world.effect) / table["raw_stderr"])
+    assert 0.8 < np.sqrt(np.mean(np.square(errors))) < 1.3
