@@ -1,8 +1,8 @@
 """What the documentation site shows straight from the code: reference pages, and tables of checks. mkdocs runs it.
 
 Nothing here is committed as text, so none of it can be out of date. A page asks for a table by a comment:
-`<!-- made: component estimator -->`, `<!-- made: checks estimator -->`, `<!-- made: assumptions -->` or
-`<!-- made: decisions -->`.
+`<!-- made: component estimator -->`, `<!-- made: checks estimator -->`, `<!-- made: worlds effect -->`,
+`<!-- made: assumptions -->` or `<!-- made: decisions -->`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from causalkit.components import KINDS
 from causalkit.parameters import json_schema
 from causalkit.registry import default_registry
 from causalkit.testing import checks_for
+from causalkit.testing import worlds as planted
 
 DOCS = Path(__file__).parent
 MARK = re.compile(r"^<!-- made: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 COMMA = re.compile(r", (?=[*\w]+(?::|,|$|=))")
+QUOTED = re.compile(r"""(: |-> )(['"])(.*?)\2(?=[,)=\s]|$)""")
 SECTION = re.compile(r"^(Parameters|Raises|Returns|Yields|Attributes)\n-{3,}\n", re.MULTILINE)
 
 
@@ -66,6 +68,16 @@ def assumed(_: str | None = None) -> str:
     return "\n".join(["| name | what it says | can the rows show that it fails? |", "|---|---|---|", *rows])
 
 
+def worlds(sort: str) -> str:
+    """The planted worlds of a sort (`effect`, `graph` or `text`), and what holds in each."""
+    drawn = [getattr(testing, f"{sort}_world")(name) for name in getattr(planted, f"{sort.upper()}_WORLDS")]
+    rows = [
+        f"| `{world.name}` | {_cell(world.summary)} | {', '.join(sorted(getattr(world, 'holds', ()))) or '–'} |"
+        for world in drawn
+    ]
+    return "\n".join(["| world | what is planted | assumptions that hold in it |", "|---|---|---|", *rows])
+
+
 def decisions(_: str | None = None) -> str:
     """Links to the decisions."""
     pages = sorted((DOCS / "decisions").glob("*.md"))
@@ -78,6 +90,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "component": component,
     "checks": checks,
     "assumptions": assumed,
+    "worlds": worlds,
     "decisions": decisions,
 }
 
@@ -131,19 +144,14 @@ def of_errors() -> str:
 
 
 def of_testing() -> str:
-    """The conformance kit, and every check."""
-    lines = [
-        "# Conformance kit",
-        "",
-        _prose(testing),
-        "",
-        *_names(testing, testing.__all__, ""),
-        "",
-        "## Checks by kind",
-    ]
+    """The conformance kit: planted worlds, every check, and what it is made of."""
+    lines = ["# Conformance kit", "", _prose(testing), "", "## Planted worlds"]
+    for sort in ("effect", "graph", "text"):
+        lines += ["", f"### {sort} {{ #worlds-{sort} }}", "", worlds(sort)]
+    lines += ["", "## Checks by kind"]
     for kind in KINDS:
         lines += ["", f"### {kind} {{ #checks-{kind} }}", "", checks(kind)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_names(testing, testing.__all__, "")]) + "\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -203,7 +211,7 @@ def _arguments(made: Any) -> str:
         for p in signature.parameters.values()
         if p.name not in ("self", "cls")
     ]
-    return str(signature.replace(parameters=kept)).replace("'", "") if kept or inspect.isfunction(made) else ""
+    return QUOTED.sub(r"\1\3", str(signature.replace(parameters=kept))) if kept or inspect.isfunction(made) else ""
 
 
 class _Made:

@@ -16,6 +16,7 @@ from causalkit import errors
 from causalkit.components import KINDS
 from causalkit.registry import default_registry
 from causalkit.testing import checks_for
+from causalkit.testing.worlds import EFFECT_WORLDS, GRAPH_WORLDS, TEXT_WORLDS
 
 needs_mkdocs = pytest.mark.skipif(
     importlib.util.find_spec("material") is None, reason="mkdocs-material is not installed (extra: docs)"
@@ -64,6 +65,7 @@ def test_every_public_name_component_check_and_error_is_on_its_page(site: Path) 
     assert [f"{kind}-{name}" for kind, name in own if f'id="{kind}-{name}"' not in listed] == []
     kit = read(reference / "testing.html")
     assert [check.id for kind in KINDS for check in checks_for(kind) if check.id not in kit] == []
+    assert [name for name in (*EFFECT_WORLDS, *GRAPH_WORLDS, *TEXT_WORLDS) if f"<code>{name}</code>" not in kit] == []
 
 
 @needs_mkdocs
