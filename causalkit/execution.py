@@ -204,15 +204,16 @@ class Execution:
             self._safely("tracker", partial(getattr(tracker, what), self.handle))
 
     def _broadcast(self, hook: str, **facts: Any) -> None:
-        call = getattr(self.registry.manager.hook, f"causalkit_{hook}")
-        self._safely("hook", lambda: call(run=self.handle, **facts))
+        given = {"run": self.handle, **facts}
+        for told in getattr(self.registry.manager.hook, f"causalkit_{hook}").get_hookimpls():  # one stops no other
+            self._safely("hook", partial(told.function, *(given[name] for name in told.argnames)), told.plugin_name)
 
-    def _safely(self, what: str, call: Callable[[], Any]) -> None:
-        """Whoever watches a run can't fail it; that it tried is an event."""
+    def _safely(self, what: str, call: Callable[[], Any], whose: str = "") -> None:
+        """Whoever watches a run can't fail or end it; that it tried is an event."""
         try:
             call()
-        except Exception as error:
-            self.folder.event(kind=f"{what}-failed", message=f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:
+            self.folder.event(kind=f"{what}-failed", message=f"{f'{whose}: ' if whose else ''}{said(error)}")
 
     def _manifest(self, status: str) -> None:
         steps = [

@@ -42,7 +42,18 @@ def describe(kind: str, name: str | None, out: Output) -> None:
     entry = registry.find(kind, name)
     cls = registry.load(kind, name)
     shown = {**json_schema(cls), "kind": kind, "name": entry.name, "distribution": entry.distribution}
+    shown |= {"assumes": _assumptions(cls), "examples": entry.declaration.examples or None}
     out.result(shown, lambda console: _render(console, entry, cls, shown))
+
+
+def _assumptions(cls: type) -> dict[str, str] | None:
+    """What a component says it rests on, in words by name; None where it does not say, or not before it is made."""
+    from causalkit.assumptions import ASSUMPTIONS, assumed_by
+
+    if isinstance(getattr(cls, "assumes", None), property):
+        return None
+    names = assumed_by(cls)
+    return None if names is None else {name: told.sentence for name, told in ASSUMPTIONS.items() if name in names}
 
 
 def _describe_kind(kind: str, out: Output) -> None:
@@ -86,6 +97,16 @@ def _render(console: Any, entry: Entry, cls: type, schema: dict[str, Any]) -> No
         if isinstance(value, str | tuple | frozenset) and name not in schema.get("properties", {}):
             text = value if isinstance(value, str) else ", ".join(sorted(value)) or "nothing"
             console.print(f"\n{name}: {text}")
+    if schema["assumes"]:
+        console.print("\nassumes:")
+        for name, sentence in schema["assumes"].items():
+            console.print(f"  {name:<18} {sentence}")
+    elif schema["assumes"] is not None:
+        console.print("\nassumes: nothing")
+    elif isinstance(own := getattr(cls, "assumes", None), property):
+        console.print(f"\nassumes: as its parameters say. {own.__doc__ or ''}".rstrip())
+    if schema["examples"]:
+        console.print(f"\nexamples to check: {schema['examples']}")
     console.print()
     if rows:
         _render_rows(console, rows)

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from causalkit import cli
+from causalkit.assumptions import ASSUMPTIONS
 from causalkit.cli import COMMANDS, _failure
 from causalkit.errors import BudgetReached, CausalkitError, ConfigError, Interrupted, Problem
 from tests.command import SCRIPT, call, causalkit, environment
@@ -197,6 +198,14 @@ def test_a_component_is_described(capsys):
     schema = json.loads(call(capsys, "describe", "estimator", "aipw", "--json")[1])
     assert schema["properties"]["folds"]["type"] == "integer"
     assert schema["properties"]["folds"]["description"]
+
+
+def test_what_a_component_assumes_is_described_in_words(capsys):
+    told = json.loads(call(capsys, "describe", "estimator", "difference-in-means", "--json")[1])
+    assert told["assumes"]["randomised"] == ASSUMPTIONS["randomised"].sentence
+    assert ASSUMPTIONS["randomised"].sentence in call(capsys, "describe", "estimator", "difference-in-means")[1]
+    assert "as its parameters say" in call(capsys, "describe", "estimator", "shared")[1]
+    assert json.loads(call(capsys, "describe", "ranker", "uplift", "--json")[1])["assumes"] is None
 
 
 def test_a_kind_and_the_config_are_described(capsys):

@@ -1,0 +1,105 @@
+"""Strangers' code: what it raises is contained, what the user asks for goes through, and one hook stops no other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+import causalkit as ck
+from causalkit.hookspecs import hookimpl
+from causalkit.isolation import StrayError, contained
+from causalkit.probing import Bench, each
+from causalkit.registry import Registry, default_registry
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(2), KeyboardInterrupt(), GeneratorExit()])
+def test_whatever_is_raised_is_contained(error):
+    with pytest.raises(StrayError, match=type(error).__name__), contained():
+        raise error
+
+
+def test_ctrl_c_goes_through_and_handlers_are_put_back():
+    def meddle():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise ValueError
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), contained():
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(StrayError), contained():
+        meddle()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_it_contains_in_other_threads_too():
+    said = []
+
+    def work():
+        try:
+            with contained():
+                raise SystemExit(1)
+        except StrayError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert said == ["SystemExit: 1"]
+
+
+def test_a_bench_goes_on_after_what_is_lost_with_a_task():
+    tasks: list[Any] = [("os:getpid", ()), ("os:_exit", (3,)), ("time:sleep", (30,)), ("operator:add", (1, 2))]
+    pid, left, slept, added = each(tasks, timeout=3)
+    assert pid.value != os.getpid()
+    assert (left.lost, left.fault) == (True, "it ended the process with exit code 3.")
+    assert (slept.lost, slept.fault) == (True, "it did not end within 3 s, and was stopped")
+    assert (added.value, added.fault, added.lost) == (3, "", False)
+
+
+def test_what_a_task_starts_is_ended_with_it(tmp_path):
+    with Bench(1) as bench:
+        outcome = bench.do(("os:system", (f"sleep 60 & echo $! > {tmp_path / 'pid'}; wait",)))
+    assert outcome.lost
+    child = int((tmp_path / "pid").read_text())
+    state = next((p for p in (f"/proc/{child}/stat",) if os.path.exists(p)), None)
+    if state:
+        with open(state) as file:
+            assert file.read().rpartition(")")[2].split()[0] in "ZX"
+
+
+def test_a_watching_hook_that_raises_or_exits_stops_neither_the_run_nor_the_next(tmp_path):
+    seen = []
+
+    class Loud:
+        @hookimpl
+        def causalkit_step_finished(self, step):
+            raise SystemExit(1)
+
+    class Meddler:
+        @hookimpl
+        def causalkit_step_finished(self, step, output):
+            if step == "load":
+                output.training.items["label"] = "x"
+
+    class Quiet:
+        @hookimpl
+        def causalkit_step_finished(self, run, step):
+            seen.append(step)
+
+    registry = Registry(list(default_registry().entries), list(default_registry().plugins))
+    for plugin in (Loud(), Meddler(), Quiet()):
+        registry.add(type(plugin).__name__, plugin)
+    config = {
+        "data": {"use": "simulated", "params": {"users": 30, "items": 6, "weeks": 5}},
+        "split": {"by": "random"},
+        "estimate": "difference-in-means",
+    }
+    run = ck.run(config, until="identify", runs_dir=tmp_path, registry=registry)
+    assert seen == ["load", "identify"]
+    assert "label" not in run.dataset.items
+    failed = [e["message"] for e in run.folder.events() if e["kind"] == "hook-failed"]
+    assert failed == ["(this process):Loud: SystemExit: 1"] * 2
