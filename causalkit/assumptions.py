@@ -52,12 +52,14 @@ ASSUMPTIONS: dict[str, Assumption] = {
 def assumed_by(component: Any) -> frozenset[str] | None:
     """What a component (or its class) says it rests on; None where it says nothing: it is then unverified.
 
+    A class whose `assumes` is a property says nothing: there it depends on parameters.
+
     Raises
     ------
     ComponentError : it names something that is not in `ASSUMPTIONS`.
     """
     told = getattr(component, "assumes", None)
-    if told is None:
+    if told is None or isinstance(told, property):
         return None
     for name in told:
         if name not in ASSUMPTIONS:

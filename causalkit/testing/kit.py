@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from causalkit.components import KINDS, clone
-from causalkit.errors import UsageError, nearest
+from causalkit.errors import CausalkitError, UsageError, nearest
 
 __all__ = [
     "CHECKS",
@@ -194,15 +194,23 @@ def examine(example: Any, kind: str = "", checks: Iterable[str] | None = None) -
     kind : its kind; found from its methods where it is left out.
     checks : ids of the checks to run; all where left out.
     """
-    from causalkit.assumptions import assumed_by
-
     kind = kind or kind_of(type(example))
     wanted = checks_for(kind) if checks is None else tuple(c for c in checks_for(kind) if c.id in set(checks))
     findings = []
     for one in wanted:
         with tempfile.TemporaryDirectory(prefix="causalkit-check-") as folder:
             findings.append(find(Subject(kind, example, Path(folder)), one))
-    return ScoreCard(kind, type(example).__name__, tuple(findings), assumed_by(example))
+    return ScoreCard(kind, type(example).__name__, tuple(findings), _assumed(example))
+
+
+def _assumed(example: Any) -> frozenset[str] | None:
+    """What it assumes; None too where that cannot be read, which is for a check to say."""
+    from causalkit.assumptions import assumed_by
+
+    try:
+        return assumed_by(example)
+    except (CausalkitError, TypeError):
+        return None
 
 
 def conformance(

@@ -17,7 +17,7 @@ from causalkit.components import component
 from causalkit.errors import DataError
 from causalkit.testing import Subject, Unverified, checks_for, examine
 from causalkit.testing.checks import _answers, effect_worlds
-from tests.testing.mutants.effect_worlds import ClaimsTooMuch, TwoStages
+from tests.testing.mutants.effect_worlds import ClaimsTooMuch, MisspeltAssumption, TwoStages
 
 CHECKS = [check.id for check in checks_for("estimator") if check.run.__module__ == effect_worlds.__name__]
 
@@ -79,11 +79,19 @@ def test_components_that_hold_others_assume_what_those_do():
     assert assumed_by(TLearnerEB(of=DifferenceInMeans())) == Panel.assumes | DifferenceInMeans.assumes
     assert assumed_by(Shared(of=SaysNoAssumptions())) is None
     assert assumed_by(TLearnerEB(of=SaysNoAssumptions())) is None
+    assert assumed_by(Shared) is None
     assert "linearity" in assumed_by(DoWhyEstimator())
     assert "linearity" not in assumed_by(DoWhyEstimator(method="propensity-matching"))
 
 
-def test_what_it_assumes_is_read_once_and_an_unreadable_name_is_no_claim(tmp_path):
+def test_a_misspelt_assumption_is_on_the_card_and_does_not_end_it():
+    card = examine(MisspeltAssumption(), checks=CHECKS)
+    assert card.assumes is None
+    assert [found.check for found in card.of("failed")] == ["estimator/says-what-it-assumes"]
+    assert "did you mean 'randomised'" in card.of("failed")[0].reason
+
+
+def test_assumptions_that_cannot_be_read_are_no_claim(tmp_path):
     class Odd:
         assumes = "randomised"
 
