@@ -8,7 +8,7 @@ import pandas as pd
 from causalkit.testing.checks._logs import Case
 from causalkit.types import Effects
 
-__all__ = ["altered", "difference"]
+__all__ = ["altered", "difference", "disagreement"]
 
 _NUMBERS = ("effect", "stderr", "lower", "upper", "raw", "raw_stderr", "p", "q", "treated", "control", "baseline")
 _KEYS = {"segment": ["item", "segment"], "pair": ["user", "item"]}
@@ -30,6 +30,24 @@ def difference(a: Effects, b: Effects, tolerance: float = 0.0) -> str:
         found = _apart(one, other, ["effect", "stderr"], tolerance, f"effects_.{name}: ")
         if found:
             return found
+    return ""
+
+
+def disagreement(a: Effects, b: Effects) -> str:
+    """Where two effects are further apart than draws of their folds may be: half an error, or two errors' ratio.
+
+    Empty where the same items have an effect, each within half its error, and errors within 40 %.
+    """
+    items = a.item.index.union(b.item.index)
+    one, other = a.item.reindex(items), b.item.reindex(items)
+    for item in items:
+        (x, sx), (y, sy) = ((table.loc[item, "effect"], table.loc[item, "stderr"]) for table in (one, other))
+        if np.isnan(x) and np.isnan(y):
+            continue
+        if not abs(x - y) <= 0.5 * max(sx, sy):
+            return f"effect of {item!r} is {x:.4g}, and then {y:.4g}, with errors of {sx:.3g} and {sy:.3g}"
+        if not max(sx, sy) <= 1.4 * min(sx, sy):
+            return f"stderr of {item!r} is {sx:.4g}, and then {sy:.4g}"
     return ""
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from causalkit.components import Context, clone
 from causalkit.errors import CausalkitError, Interrupted
-from causalkit.testing.checks._comparing import altered, difference
+from causalkit.testing.checks._comparing import altered, difference, disagreement
 from causalkit.testing.checks._contexts import Elsewhere, Stop, global_state, same_global_state, shaken
 from causalkit.testing.checks._logs import COMPARABLE, Case, log
 from causalkit.testing.checks.estimator import fitted, numbered, refused
@@ -84,7 +84,7 @@ def rows_in_any_order(subject: Subject) -> None:
     case = log()
     mixed = case.rows.sample(frac=1, random_state=3)
     found = difference(fitted(subject, case), fitted(subject, case.with_rows(mixed)), _CLOSE)
-    assert not found, f"with the rows in another order, {found}; deal folds and draws by sorted ids, not by row"
+    assert not found, f"with the rows in another order, {found}; sort them by their ids before dealing folds"
 
 
 @check("estimator")
@@ -102,7 +102,7 @@ def items_in_any_order(subject: Subject) -> None:
     rows = turned.rows
     for name in ("item", "user", "segment"):
         rows[name] = rows[name].cat.reorder_categories(list(rows[name].cat.categories)[::-1])
-    found = difference(fitted(subject, case), fitted(subject, turned.with_rows(rows)), _CLOSE)
+    found = disagreement(fitted(subject, case), fitted(subject, turned.with_rows(rows)))
     assert not found, f"with the items in another order, {found}; go by ids, not by their place"
 
 
@@ -133,10 +133,11 @@ def weights_are_frequencies(subject: Subject) -> None:
     """A row of weight 2 counts as that row twice, and one of weight 0 as none; errors too."""
     weight = Column("times", "weight", "count")
     for case in (log(), log().without_units()):
-        times = np.random.default_rng(5).integers(0, 4, len(case.rows))
-        weighed = case.with_rows(case.rows.assign(times=times), weight)
-        repeated = case.with_rows(case.rows.iloc[np.repeat(np.arange(len(times)), times)].reset_index(drop=True))
-        found = difference(fitted(subject, repeated), fitted(subject, weighed), _CLOSE)
+        rows = case.rows
+        times = np.random.default_rng(5).integers(0, 4, len(rows)) * (1 + 2 * (rows["shown"] & rows["bought"]))
+        weighed = case.with_rows(rows.assign(times=times), weight)
+        repeated = case.with_rows(rows.iloc[np.repeat(np.arange(len(times)), times)].reset_index(drop=True))
+        found = disagreement(fitted(subject, repeated), fitted(subject, weighed))
         units = "rows" if not case.dataset.unit else "units"
         assert not found, f"rows repeated, and then weighed (independent {units}): {found}; see dataset.weights(rows)"
 
