@@ -1,0 +1,1 @@
+"""Estimators of causalkit on EconML."""
