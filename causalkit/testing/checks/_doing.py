@@ -16,12 +16,12 @@ from causalkit.testing.checks._reference import LeastSquares
 from causalkit.testing.checks._runs import RECORDS, RunLike
 from causalkit.testing.checks._small_run import small_run
 from causalkit.testing.kit import NotApplicable
+from causalkit.testing.worlds import text_world
 from causalkit.types import Question
 
-__all__ = ["ANSWER", "TEXTS", "do", "inputs_of", "questions"]
+__all__ = ["ANSWER", "do", "inputs_of", "questions"]
 
-TEXTS = ("rye bread", "butter croissant", "dish soap", "rye crackers", "soap and water", "bread and butter") * 4
-_HISTORIES = (("rye-bread", "soap"), ("soap",), ("croissant", "rye-bread", "soap"), ("rye-bread",)) * 6
+_HISTORIES = tuple(tuple(f"item-{k % 7}" for k in range(first, first + 1 + first % 4)) for first in range(24))
 
 ANSWER: dict[str, Any] = {
     "type": "object",
@@ -53,7 +53,7 @@ def inputs_of(encoder: Any, folder: Path) -> Sequence[Any]:
     named = getattr(encoder, "input", "texts")
     if named == "images":
         return [_image(folder / f"{shade}.png", shade) for shade in range(0, 240, 10)]
-    return _HISTORIES if named == "histories" else TEXTS
+    return _HISTORIES if named == "histories" else text_world("matters").texts[:24]
 
 
 def questions() -> list[Question]:
@@ -68,7 +68,8 @@ def _dataset(made: Any, folder: Path, context: Context) -> None:
 
 def _encoder(made: Any, folder: Path, context: Context) -> None:
     inputs = inputs_of(made, folder)
-    made.fit(list(inputs), context=context).encode(list(inputs), context=context)
+    made.fit(list(inputs), context=context)
+    made.encode(list(inputs), context=context)
 
 
 def _discoverer(made: Any, folder: Path, context: Context) -> None:
@@ -77,7 +78,8 @@ def _discoverer(made: Any, folder: Path, context: Context) -> None:
 
 def _propensity(made: Any, folder: Path, context: Context) -> None:
     case = log()
-    made.fit(case.dataset, context=context).predict(case.rows, context=context)
+    made.fit(case.dataset, context=context)
+    made.predict(case.rows, context=context)
 
 
 def _estimator(made: Any, folder: Path, context: Context) -> None:

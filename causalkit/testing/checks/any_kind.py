@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from causalkit.assumptions import assumed_by
-from causalkit.components import KINDS, clone
+from causalkit.components import KINDS, Context, clone
 from causalkit.errors import ComponentError, InvalidParameter
 from causalkit.parameters import json_schema, parameter_help, parameter_model
 from causalkit.testing.checks._watching import told
@@ -191,8 +191,6 @@ def assumptions_are_known(subject: Subject) -> None:
 @check()
 def fingerprint_repeats(subject: Subject) -> None:
     """`fingerprint`, where there is one, takes a context and gives the same text each time."""
-    from causalkit.components import Context
-
     if not hasattr(subject.cls, "fingerprint"):
         raise NotApplicable("it has no fingerprint")
     first, second = (subject.fresh().fingerprint(context=Context(root_seed=seed)) for seed in (0, 1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import reprlib
+from inspect import signature
 
 from causalkit.components import KINDS, Context
 from causalkit.errors import Interrupted, NotFitted
@@ -80,7 +82,7 @@ def unfitted_says_so(subject: Subject) -> None:
         except NotFitted:
             continue
         raise AssertionError(
-            f"{name} is {found!r} in one that is not fitted; set it in `fit`, on `self`, and nowhere else"
+            f"{name} is {reprlib.repr(found)} in one that is not fitted; set it in `fit`, on `self`, and nowhere else"
         )
 
 
@@ -156,7 +158,5 @@ def progress_is_told_truly(subject: Subject) -> None:
 
 def _names(subject: Subject) -> set[str]:
     """The parameters of its kind's methods."""
-    from inspect import signature
-
     kind = KINDS[subject.kind]
     return {name for method in kind.methods for name in signature(getattr(kind.protocol, method)).parameters}

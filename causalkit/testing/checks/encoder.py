@@ -44,7 +44,7 @@ def fit_returns_itself(subject: Subject) -> None:
 def gives_float32_rows(subject: Subject) -> None:
     """`encode` gives a numpy array of float32 with a row for each input."""
     inputs = _inputs(subject)
-    vectors = subject.fresh().fit(inputs, context=Context()).encode(inputs, context=Context())
+    vectors = _fitted(subject).encode(inputs, context=Context())
     assert isinstance(vectors, np.ndarray), f"encode gave a {type(vectors).__name__}; give a numpy array"
     assert vectors.ndim == 2 and len(vectors) == len(inputs) and vectors.shape[1] > 0, (
         f"encode gave an array of shape {vectors.shape} for {len(inputs)} inputs; give one row for each"
@@ -55,8 +55,9 @@ def gives_float32_rows(subject: Subject) -> None:
 @check("encoder")
 def vectors_are_finite(subject: Subject) -> None:
     """No vector holds NaN or infinity."""
-    vectors = _encoded(_fitted(subject), _inputs(subject))
-    assert np.isfinite(vectors).all(), f"{int((~np.isfinite(vectors)).any(1).sum())} vectors hold NaN or infinity"
+    vectors = np.asarray(_fitted(subject).encode(_inputs(subject), context=Context()))
+    wrong = int((~np.isfinite(vectors)).sum())
+    assert not wrong, f"{wrong} of {vectors.size} numbers are NaN or infinite"
 
 
 @check("encoder")
@@ -111,11 +112,11 @@ def no_inputs_give_no_vectors(subject: Subject) -> None:
 def odd_texts_stand(subject: Subject) -> None:
     """Empty and very long texts, emoji, right-to-left script, NUL and markup get finite vectors."""
     _reads_texts(subject)
-    made = subject.fresh().fit([*_inputs(subject), *_ODD_TEXTS], context=Context())
+    made = _fitted(subject, [*_inputs(subject), *_ODD_TEXTS])
     for text in _ODD_TEXTS:
         said = f"{text[:12]!r} ({len(text):,} characters)"
         try:
-            vector = _encoded(made, [text])
+            vector = np.asarray(made.encode([text], context=Context()))
         except Exception as error:  # what an odd text brings about is not known beforehand
             raise AssertionError(f"{said} raised {type(error).__name__}: {error}") from None
         assert vector.shape[0] == 1 and np.isfinite(vector).all(), f"{said} got {vector.shape[0]} vectors, or NaN"
@@ -125,10 +126,10 @@ def odd_texts_stand(subject: Subject) -> None:
 def new_inputs_are_encoded(subject: Subject) -> None:
     """Inputs that it was not fitted on get vectors too: items of a new log."""
     inputs = _inputs(subject)
-    made = subject.fresh().fit(inputs[: len(inputs) // 2], context=Context())
+    made = _fitted(subject, inputs[: len(inputs) // 2])
     new = ["quinoa crackers of a new maker", "zyx"] if _named(subject) == "texts" else inputs[len(inputs) // 2 :]
     try:
-        vectors = _encoded(made, new)
+        vectors = np.asarray(made.encode(new, context=Context()))
     except Exception as error:  # which it is depends on how it looks up what it knows
         raise AssertionError(f"inputs that it was not fitted on raised {type(error).__name__}: {error}") from None
     assert len(vectors) == len(new) and np.isfinite(vectors).all(), "new inputs got no finite vector each"
@@ -139,7 +140,9 @@ def leaves_inputs_alone(subject: Subject) -> None:
     """The list that it is given stays as it was."""
     inputs = list(_inputs(subject))
     before = list(inputs)
-    _encoded(subject.fresh().fit(inputs, context=Context()), inputs)
+    made = subject.fresh()
+    made.fit(inputs, context=Context())
+    made.encode(inputs, context=Context())
     assert inputs == before, "fit or encode changed the list that it was given"
 
 
@@ -149,7 +152,8 @@ def repeats(subject: Subject) -> None:
     found = []
     for state in (1, 2):
         with shaken(state):
-            found.append(_encoded(_fitted(subject, Context(root_seed=5)), _inputs(subject), Context(root_seed=5)))
+            made = _fitted(subject, context=Context(root_seed=5))
+            found.append(_encoded(made, _inputs(subject), Context(root_seed=5)))
     same = np.array_equal(found[0], found[1])
     assert same, "two copies gave different vectors; draw from `context.rng(name)`, or fix the seed"
 
@@ -159,9 +163,9 @@ def fit_begins_anew(subject: Subject) -> None:
     """Fitted again it is as if fitted for the first time."""
     inputs = _inputs(subject)
     half = inputs[: len(inputs) // 2]
-    again = subject.fresh().fit(inputs[::-1], context=Context()).fit(half, context=Context())
-    once = subject.fresh().fit(half, context=Context())
-    a, b = _encoded(again, half), _encoded(once, half)
+    again = _fitted(subject, inputs[::-1])
+    again.fit(half, context=Context())
+    a, b = _encoded(again, half), _encoded(_fitted(subject, half), half)
     assert a.shape == b.shape, f"fitted twice its vectors have length {a.shape[1]}, fitted once {b.shape[1]}"
     _same(a, b, "one that was fitted before")
 
@@ -188,9 +192,7 @@ def pointwise_is_true(subject: Subject) -> None:
         raise NotApplicable("it does not say that it is pointwise")
     inputs = _inputs(subject)
     half = len(inputs) // 2
-    one = subject.fresh().fit(inputs[:half], context=Context())
-    other = subject.fresh().fit(inputs[half:], context=Context())
-    a, b = _encoded(one, inputs), _encoded(other, inputs)
+    a, b = (_encoded(_fitted(subject, part), inputs) for part in (inputs[:half], inputs[half:]))
     assert a.shape == b.shape, f"fitted on other inputs its vectors have length {b.shape[1]} instead of {a.shape[1]}"
     _same(a, b, "one that was fitted on other inputs")
 
@@ -201,7 +203,7 @@ def text_that_tells_is_read(subject: Subject) -> None:
     _reads_texts(subject)
     world = text_world("matters")
     texts, half = list(world.texts), len(world.texts) // 2
-    vectors = _encoded(subject.fresh().fit(texts[:half], context=Context()), texts).astype(float)
+    vectors = _encoded(_fitted(subject, texts[:half]), texts).astype(float)
     told = world.told.to_numpy()
     share = _explained(vectors[:half], told[:half], vectors[half:], told[half:])
     assert share >= _TOLD, (
@@ -237,12 +239,18 @@ def _inputs(subject: Subject) -> list[Any]:
     return list(inputs_of(subject.example, subject.folder / "inputs"))
 
 
-def _fitted(subject: Subject, context: Context = Context()) -> Any:
-    return subject.fresh().fit(_inputs(subject), context=context)
+def _fitted(subject: Subject, inputs: Sequence[Any] | None = None, context: Context = Context()) -> Any:
+    made = subject.fresh()
+    made.fit(list(_inputs(subject) if inputs is None else inputs), context=context)
+    return made
 
 
 def _encoded(made: Any, inputs: Sequence[Any], context: Context = Context()) -> npt.NDArray[np.float32]:
-    return np.asarray(made.encode(list(inputs), context=context))
+    """Vectors that are sound; what is wrong with others is told by checks of their own."""
+    vectors = np.asarray(made.encode(list(inputs), context=context))
+    if vectors.ndim != 2 or len(vectors) != len(inputs) or not np.isfinite(vectors).all():
+        raise NotApplicable("its vectors are of the wrong shape, or not finite")
+    return vectors
 
 
 def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], what: str) -> None:
