@@ -2,10 +2,10 @@
 
     python benchmarks/newcomer.py [--quick] [--json] [--save] [--from-index]
 
-In a fresh virtual environment, without an edit: `causalkit plugins new`, `pip install`, `pytest` green, and a run of
-a small simulated shop in which the one line that the command printed selects the new component. Installing is timed
-apart. What causalkit depends on is taken from the environment that runs this script, by a path file; with
-`--from-index` everything is installed by pip, which takes minutes.
+In a fresh virtual environment, without an edit: `causalkit plugins new`, `pip install`, `pytest` green, `causalkit
+plugins check`, and a run of a small simulated shop in which the line that `new` printed selects the component.
+Installing is timed apart. What causalkit depends on is taken from the environment that runs this script, by a path
+file; with `--from-index` everything is installed by pip, which takes minutes.
 
 No built-in step asks a language model yet: for `llm` the script installs a discoverer of its own that holds one.
 
@@ -163,6 +163,8 @@ def _newcomer(place: Place, kind: str) -> Iterator[Row]:
             place.pip("-e", f"{made['folder']}[test]")
         with _timed(seconds, "check"):
             said = place.run("-m", "pytest", "-q", "-p", "no:cacheprovider", made["folder"])
+        with _timed(seconds, "score card"):
+            card = place.causalkit("plugins", "check", made["distribution"])
         with _timed(seconds, "use"):
             problem = _used(place, kind, name, made["select"])
     except RuntimeError as error:
@@ -173,6 +175,7 @@ def _newcomer(place: Place, kind: str) -> Iterator[Row]:
     beyond = sum(seconds.values()) - seconds["install"]
     yield at_most(f"{kind}: seconds beyond installing ({told})", round(beyond, 1), LIMIT)
     yield holds(f"{kind}: its own test", said.strip().splitlines()[-1], "green", True)
+    yield holds(f"{kind}: its score card", card["verdict"], "passes", card["passed"])
     yield holds(f"{kind}: listed, and used in a run by `{made['select']}`", problem or "yes", "yes", not problem)
 
 

@@ -81,6 +81,7 @@ def test_it_is_found_and_built(kind: str, made: Made) -> None:
     assert not found.broken
     (entry,) = (entry for entry in found.of(kind) if entry.name == f"made-{kind}")
     assert entry.declaration.summary.endswith(".")
+    assert len(entry.declaration.summary) < 90
     built = found.build(kind, f"made-{kind}")
     assert type(built).__name__ == f"Made{kind.title()}"
     assert built.get_params() == template(kind)().get_params()

@@ -14,7 +14,10 @@ from causalkit.types import Column, Dataset, Schema, Table, Truth
 
 @component
 class CoinShop:
-    """Every user meets every item every week; a coin decides whether it is shown; showing some items sells more."""
+    """A shop in which a coin decides what is shown.
+
+    Every user meets every item every week; showing soap sells more of it, showing tea does not.
+    """
 
     users: Annotated[int, Field(ge=2)] = 100
     "How many users; there are 8 items and 16 weeks."

@@ -16,9 +16,10 @@ from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Mark, Variab
 
 @component
 class SmallSets:
-    """Joins two columns unless they are uncorrelated given none, one or two others (Spirtes, Glymour & Scheines 2000).
+    """Joins two columns that no set of at most two others explains.
 
-    Correlations are tested by Fisher's z. Directions come from knowledge alone; what it leaves open is `--`.
+    The skeleton of Spirtes, Glymour & Scheines (2000), of partial correlations tested by Fisher's z. Directions come
+    from knowledge alone; what it leaves open is `--`.
     """
 
     assumes: ClassVar[frozenset[str]] = frozenset({"sufficiency", "faithfulness", "linear-gaussian"})

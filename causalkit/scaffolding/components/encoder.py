@@ -16,7 +16,10 @@ from causalkit.components import Context, component
 
 @component
 class HashedWords:
-    """Counts of words, each hashed to a place (Weinberger et al. 2009), brought to length 1; no word gives 0."""
+    """Counts of words, each hashed to a place, brought to length 1 (Weinberger et al. 2009).
+
+    A text without a word stays 0.
+    """
 
     input: ClassVar[str] = "texts"
     pointwise: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from causalkit.types import Dataset, Effects, Embeddings, Estimand
 
 @component
 class GroupDifference:
-    """Exposed minus unexposed within each item; adjusts for nothing. Errors follow the unit of assignment."""
+    """Exposed minus unexposed within each item, adjusted for nothing."""
 
     level: ClassVar[Literal["item"]] = "item"
     assumes: ClassVar[frozenset[str]] = frozenset({"randomised", "overlap", "enough-units"})

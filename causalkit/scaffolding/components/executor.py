@@ -17,7 +17,10 @@ R = TypeVar("R")
 
 @component
 class InThreads:
-    """Runs parts in threads and gives results in part order; for work that waits, or leaves Python's lock to others."""
+    """Runs parts in threads and gives results in part order.
+
+    For work that waits, or leaves Python's lock to others, as much of numpy's does.
+    """
 
     workers: Annotated[int, Field(ge=1)] = 4
     "How many threads; at most twice as many parts are held at a time."

@@ -14,7 +14,7 @@ from causalkit.types import Explanation, Outputs, Ranking, Receipt
 
 @component
 class PlainSentence:
-    """Says what showing an item is estimated to cause, between which limits, and from how many units."""
+    """Says what showing an item is estimated to cause, and from how many units."""
 
     longest: Annotated[int, Field(ge=1)] = 80
     "How many letters of an item's name are told."
@@ -23,11 +23,12 @@ class PlainSentence:
         """A receipt for each row of `ranking`, in its order. Raises `DataError` where there are no effects."""
         if outputs.effects is None:
             raise DataError("these sentences tell of effects, and this run has none", "Add `estimate:` to the config.")
-        training, known, receipts = outputs.training, outputs.effects.item, []
+        training, receipts = outputs.training, []
+        units = outputs.effects.item[["treated", "control"]].fillna(0).astype(int)
         adjusted = outputs.estimand.adjustment if outputs.estimand else ()
         names, outcome = training.item_labels(), training.schema[training.outcome].label
         for row in ranking.table.itertuples():
-            treated, control = (int(n) for n in known.loc[row.item, ["treated", "control"]].fillna(0))
+            treated, control = units.loc[row.item].tolist()
             name = "".join(filter(str.isprintable, names[row.item]))[: self.longest]
             text = self._sentence(row, name, outcome)
             text += f" It rests on {treated} exposed and {control} unexposed units."

@@ -23,7 +23,7 @@ KINDS: dict[str, Any] = {
 
 @component
 class WrittenDown:
-    """Looks questions up in a JSON file, prompt → answer: for tests, and for what a person has answered.
+    """Answers out of a JSON file, prompt → answer: for tests, and for what a person said.
 
     Of a schema it looks at `type`, `enum` and `required`. An answer that is not there, or does not fit, is None.
     """

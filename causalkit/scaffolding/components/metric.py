@@ -14,7 +14,10 @@ from causalkit.types import Dataset, Measurement, Outputs, Truth
 
 @component
 class HitRate:
-    """The share of users with an outcome who had one with any of their k best items; users without are left out."""
+    """The share of users who had an outcome with any of their k best items.
+
+    Users without an outcome are left out. The interval takes users as independent.
+    """
 
     needs: ClassVar[frozenset[str]] = frozenset({"scores"})
 

@@ -14,7 +14,10 @@ from causalkit.types import Dataset, Propensities
 
 @component
 class ExposureRate:
-    """The item's share of exposed rows, drawn to that of all rows (a beta prior); assumes that nothing else decided."""
+    """The item's share of exposed rows, drawn to that of all rows (a beta prior).
+
+    Assumes that nothing but the item decided who was shown it.
+    """
 
     prior: Annotated[float, Field(gt=0)] = 10.0
     "How many rows the overall share counts for; items with fewer rows are drawn to it more."

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @component
 class StepTimes:
-    """Writes a line for each step into a CSV file in the run's folder: step, status, seconds, component."""
+    """Writes a line for each step into a CSV file in the run's folder.
+
+    Columns: step, status, seconds, component.
+    """
 
     file: str = "times.csv"
     "What the file is called; a run that is taken up again adds to it."
