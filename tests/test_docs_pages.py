@@ -20,6 +20,7 @@ def test_every_block_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BROWSER", "true")  # what `report --open` starts
     running = Page(tmp_path, capsys)
     try:
         for block in blocks(page):
