@@ -41,7 +41,7 @@ def _opening() -> Iterator[str]:
     yield "runs them. `python docs/make_built_ins.py` writes this page; a test checks each component anew and compares."
     yield ""
     yield "*Unverified* means that a component claims nothing which planted data could hold it to. *Rests on* is what"
-    yield "its answers assume, in [names of a closed list](index.md#what-answers-rest-on): it is right, with intervals"
+    yield "its answers assume, in [names of a closed list](index.md#what-it-rests-on): it is right, with intervals"
     yield "that cover, in every planted world where all of that holds; elsewhere it says what fails. Checks have fixed"
     yield "seeds and a few draws each: they find gross faults, and are no study of coverage."
     yield ""
