@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -308,4 +307,4 @@ def a_fitted_one_can_be_pickled(subject: Subject) -> None:
 def one_item_is_enough(subject: Subject) -> None:
     """A log of one item has probabilities, or is refused by an error of causalkit's."""
     case = log().of_items(["item-2"])
-    _refused(subject, replace(case))
+    _refused(subject, case)
