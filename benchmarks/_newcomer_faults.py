@@ -26,7 +26,7 @@ FAULTS: dict[str, Fault] = {
         "has an item twice in its items table",
         "        return Dataset(",
         "        titles = pd.concat([titles, titles[:1]])\n        return Dataset(",
-        "dataset/ids",
+        "dataset/tables-know-the-log",
     ),
     "encoder": _fault(
         "gives vectors in float64",

@@ -34,6 +34,9 @@ def test_the_wheel_works_without_the_tree(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "causalkit", "--version"]
     said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
     assert causalkit_version() in said
+    new = [sys.executable, "-m", "causalkit", "plugins", "new", "mine", "--kind", "ranker"]
+    subprocess.run(new, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert (tmp_path / "causalkit-mine" / "src" / "causalkit_mine" / "mine.py").is_file()
 
 
 def causalkit_version() -> str:
