@@ -9,6 +9,7 @@ from typing import Any
 
 from causalkit.components import Context, component
 from causalkit.errors import ModelUnavailable
+from causalkit.provenance import file_fingerprint
 from causalkit.types import Answers, Question
 
 KINDS: dict[str, Any] = {
@@ -40,6 +41,10 @@ class WrittenDown:
             raise ModelUnavailable(f"{self.file!r} is no JSON object: {error}", "Write prompt: answer pairs.") from None
         return Answers({key: said if self._fits(said, schema) else None for key, said in found.items()}, "written-down")
 
+    def fingerprint(self, *, context: Context = Context()) -> str:
+        """A hash of the file: what was answered is asked again once it has changed."""
+        return file_fingerprint([Path(self.file)] if self.file else [])
+
     def _fits(self, said: Any, schema: dict[str, Any]) -> bool:
-        right = isinstance(said, KINDS.get(schema.get("type", ""), object))
-        return right and said in schema.get("enum", [said]) and all(key in said for key in schema.get("required", []))
+        right = isinstance(said, KINDS.get(schema.get("type", ""), object)) and said in schema.get("enum", [said])
+        return right and (not isinstance(said, dict) or all(key in said for key in schema.get("required", [])))
