@@ -23,6 +23,7 @@ from causalkit.testing.kit import (
     find,
     kind_of,
 )
+from causalkit.testing.reductions import check_reduction
 from causalkit.testing.worlds import EffectWorld, GraphWorld, TextWorld, effect_world, graph_world, text_world
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TextWorld",
     "Unverified",
     "check",
+    "check_reduction",
     "checks_for",
     "conformance",
     "effect_world",
