@@ -61,9 +61,9 @@ def declared(distribution: str) -> dict[str, Any]:
         {"check": f"distribution/{name}", "status": "failed" if why else "passed", "reason": "; ".join(why)}
         for name, why in problems.items()
     ]
-    whole = [{"kind": e.kind, "name": e.name, "target": e.declaration.target, "examples": e.declaration.examples}
-             for e in mine if not e.broken]  # fmt: skip
-    return {"findings": found, "components": whole}
+    whole = [(e, e.declaration) for e in mine if not e.broken]
+    components = [{"kind": e.kind, "name": e.name, "target": d.target, "examples": d.examples} for e, d in whole]
+    return {"findings": found, "components": components}
 
 
 def made(kind: str, target: str, examples: str, folder: str) -> list[dict[str, Any]]:

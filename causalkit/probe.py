@@ -29,7 +29,6 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     with tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 1)
-        sys.path[:] = json.loads(asked.readline())
         tasks: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_listen, args=(asked, tasks), daemon=True).start()
         while True:

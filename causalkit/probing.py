@@ -108,12 +108,12 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.said,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},  # it sees what we do
             start_new_session=True,  # Ctrl-C is ours; and it is killed with all that it starts
         )
         self.replies: queue.Queue[bytes] = queue.Queue()
         assert self.process.stdout is not None
         threading.Thread(target=_hand_on, args=(self.process.stdout, self.replies), daemon=True).start()
-        self._send([path for path in sys.path if path])
 
     def do(self, task: Task, timeout: float) -> Outcome:
         """What became of one task; the process is gone where the outcome says `lost`."""

@@ -248,23 +248,22 @@ def test_fault_20_arrays_cannot_be_written_to_and_who_tries_is_named(odd, name):
 def test_fault_21_a_plugin_that_is_uninstalled_is_asked_for_by_name_and_its_runs_can_be_read(folder):
     made = Installed(folder, "gone-by", "3.2")
     made.with_hooks(hooks(("ranker", "theirs", "causalkit_plugins.rankers.uplift:Uplift")))
-    done = made.command("run", "c.yaml", "-o", "rank=theirs", "--until", "rank", "--json", "--runs-dir", "past")
-    assert done.code == 0, done.err
-    whole = made.command("run", "c.yaml", "-o", "rank=theirs", "--json", "--runs-dir", "past")
-    assert whole.code == 0, whole.err
-    unfinished, whole_id = (Path(d.json["path"]).name for d in (done, whole))
-    off = made.command("run", "--resume", unfinished, "--runs-dir", "past", CAUSALKIT_DISABLE="gone-by")
+    done, whole = (
+        made.command("run", "c.yaml", "-o", "rank=theirs", "--json", *more) for more in (["--until", "rank"], [])
+    )
+    assert (done.code, whole.code) == (0, 0), (done.err, whole.err)
+    unfinished, whole_id = (Path(ended.json["path"]).name for ended in (done, whole))
+    off = made.command("run", "--resume", unfinished, CAUSALKIT_DISABLE="gone-by")
     assert off.code == 2
     assert "Disabled by CAUSALKIT_DISABLE or --no-plugins: gone_by (of gone-by)" in off.err
     made.uninstall()
-    ended = made.command("run", "--resume", unfinished, "--runs-dir", "past")
+    ended = made.command("run", "--resume", unfinished)
     assert ended.code == 2
     assert "was made with what is no longer there: ranker theirs (of gone-by 3.2)" in ended.err
     assert "pip install gone-by==3.2" in ended.err
-    for command in (["runs", "show"], ["recommend"], ["report"], ["explain"]):
-        arguments = [*command, whole_id, "--runs-dir", "past"]
-        if command == ["explain"]:
-            arguments += ["--item", made.command("recommend", whole_id, "--json", "--runs-dir", "past").json[
-                "recommendations"][0]["item"]]  # fmt: skip
+    best = made.command("recommend", whole_id, "--json")
+    assert best.code == 0, best.err
+    item = best.json["recommendations"][0]["item"]
+    for arguments in (["runs", "show", whole_id], ["report", whole_id], ["explain", whole_id, "--item", item]):
         read = made.command(*arguments)
-        assert read.code == 0, (command, read.err)
+        assert read.code == 0, (arguments, read.err)

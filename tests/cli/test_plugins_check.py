@@ -99,6 +99,7 @@ def test_each_fault_of_a_distribution_is_a_finding(tmp_path):
     [
         ("import os; os._exit(5)", "it ended the process with exit code 5"),
         ("import os; os.abort()", "its process was killed by SIGABRT"),
+        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL. The system does that when memory is short."),
         ("import time; time.sleep(60)", "it did not end within 2 s"),
         ("import sys; sys.exit(0)", "SystemExit"),
     ],
@@ -111,6 +112,13 @@ def test_a_component_that_crashes_hangs_or_exits_fails_its_checks_and_no_more(st
     assert any(said in reason for reason in reasons), reasons
     assert "passed" in {found["status"] for found in ended.json["components"][0]["findings"]}
     assert ended.json["verdict"].startswith("stranger 1.0 fails ")
+
+
+def test_a_plugin_that_ends_the_process_fails_the_first_check(stranger):
+    stranger.with_hooks("import os\nos._exit(6)")
+    ended = stranger.command("plugins", "check", "stranger", "--json")
+    assert ended.code == 1
+    assert failures(ended.json["findings"]) == {"distribution/loads": "it ended the process with exit code 6."}
 
 
 def test_the_card_in_words_ends_with_a_verdict(stranger):
