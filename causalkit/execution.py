@@ -106,9 +106,10 @@ class Execution:
             raise
         self._record(record)
         if self.registry.manager.hook.causalkit_step_finished.get_hookimpls():
-            from causalkit.steps.lending import lent
+            from causalkit.steps.lending import copy_on_write, lent
 
-            self._broadcast("step_finished", step=step, output=lent(self.shelf.outputs()))
+            with copy_on_write():
+                self._broadcast("step_finished", step=step, output=lent(self.shelf.outputs()))
 
     def _do(self, step: str, used: str) -> StepRecord:
         """One step; anything that is not our own error becomes one that names the step."""

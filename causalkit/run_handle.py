@@ -214,10 +214,11 @@ class Run:
         selection = self.config.explain
         use, params = (selection.use, selection.params) if selection else ("receipt", {})
         explainer = self.registry.build("explainer", {"use": use, "params": params})
-        from causalkit.steps.lending import lent
+        from causalkit.steps.lending import copy_on_write, lent
         from causalkit.steps.soundness import explanation
 
-        told = explainer.explain(lent(asked), lent(self.outputs))
+        with copy_on_write():
+            told = explainer.explain(lent(asked), lent(self.outputs))
         return explanation(told, asked, f"explainer {use!r} of {self.registry.find('explainer', use).maker}").receipts[
             0
         ]
