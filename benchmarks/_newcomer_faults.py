@@ -87,7 +87,7 @@ FAULTS: dict[str, Fault] = {
         "gives the latest result first",
         "waiting.append(",
         "waiting.appendleft(",
-        "executor/order",
+        "executor/results-come-in-part-order",
     ),
     "tracker": _fault(
         "prints what it is told",
