@@ -37,7 +37,7 @@ from causalkit.components import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 60
-QUICK = ("encoder", "ranker")
+QUICK = ("ranker",)
 CONFIG = {
     "data": "data: {use: simulated, params: {users: 80, items: 12, weeks: 8, candidates: 8}}",
     "split": "split: {by: time-blocks, weeks: 1}",
