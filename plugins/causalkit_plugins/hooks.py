@@ -33,7 +33,7 @@ def causalkit_datasets() -> list[Declaration]:
         ("tables", "Tables", "Your own Parquet or CSV files, with a schema in the config."),
         ("simulated", "Simulated", "A shop with planted graph and effects, and confounded exposure."),
         ("complete-journey", "CompleteJourney", "A year of grocery mailers and purchases (extra: demo)."),
-        examples=("tables", "simulated"),
+        examples=("tables", "simulated", "complete-journey"),
     )
 
 

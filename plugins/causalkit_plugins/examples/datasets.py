@@ -47,3 +47,34 @@ def simulated(folder: Path) -> Iterable[Any]:
 
     size = {"users": 80, "items": 12, "weeks": 6}
     return [Simulated(**size), Simulated(**size, log_propensity=True, hidden=1.0, cold=0.0, seed=3)]
+
+
+def complete_journey(folder: Path) -> Iterable[Any]:
+    """Its year takes seconds to count: tiny files of the same form, drawn here."""
+    from causalkit_plugins.datasets.complete_journey import CompleteJourney
+
+    rng = np.random.default_rng(2)
+    kinds = ["APPLES", "BEER", "CHEESE", "BREAD", "SOAP", None]
+    products = pd.DataFrame(
+        {"product_id": range(1, 13), "product_type": kinds * 2, "brand": ["National", "Private"] * 6}
+    )
+    products = products.assign(product_category="FOOD", department="GROCERY")
+    promoted = pd.MultiIndex.from_product([range(1, 13), (30, 10, 500), range(1, 54)]).to_frame(index=False)
+    promoted.columns = pd.Index(["product_id", "store_id", "week"])
+    promoted["display_location"] = rng.choice(["0", "3", "A"], len(promoted))
+    promoted["mailer_location"] = rng.choice(["0", "0", "H"], len(promoted))
+    bought = pd.MultiIndex.from_product([range(1, 25), range(1, 54), range(4)]).to_frame(index=False)
+    bought.columns = pd.Index(["household_id", "week", "line"])
+    bought["store_id"] = np.array([30, 10, 500])[bought["household_id"] % 3]
+    bought["basket_id"] = bought["household_id"] * 100 + bought["week"]
+    bought["product_id"] = rng.integers(1, 13, len(bought))
+    who = pd.DataFrame({"household_id": range(1, 20), "income": rng.choice(["Under 15K", "75-99K", "250K+"], 19)})
+    files = {"products": products, "demographics": who}
+    files |= {
+        "promotions": promoted.sample(frac=0.6, random_state=1),
+        "transactions": bought.sample(frac=0.7, random_state=1),
+    }
+    (folder / "journey").mkdir()
+    for name, table in files.items():
+        table.to_parquet(folder / "journey" / f"{name}.parquet", index=False)
+    return [CompleteJourney(folder=folder / "journey")]
