@@ -277,6 +277,14 @@ def test_events_skip_a_torn_last_line(folder: RunFolder) -> None:
     assert [e["kind"] for e in folder.events()] == ["started", "resumed"]
 
 
+def test_a_file_name_that_is_no_text_is_kept_in_the_manifest(folder: RunFolder) -> None:
+    told = {"message": "no file " + b"caf\xe9.csv".decode("utf-8", "surrogateescape")}
+    folder.write_json("manifest.json", told)
+    folder.event(**told)
+    assert folder.read_json("manifest.json") == told
+    assert folder.events()[-1]["message"] == told["message"]
+
+
 def test_finding_a_run(tmp_path: Path) -> None:
     for config_hash in ("abc", "abd"):
         RunFolder.create(tmp_path, config_hash, NOW).write_json("manifest.json", {})

@@ -208,7 +208,7 @@ def _no_link(path: str, flags: int) -> int:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
 
 
 def _next_name(runs: Path, config_hash: str, now: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _metric(made: Any, folder: Path, context: Context) -> None:
 
 
 def _llm(made: Any, folder: Path, context: Context) -> None:
-    made.ask(questions(), ANSWER, context=context)
+    made.ask(questions(), deepcopy(ANSWER), context=context)
 
 
 def _executor(made: Any, folder: Path, context: Context) -> None:

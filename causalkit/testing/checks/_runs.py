@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,12 @@ class _Config:
 
     name, seed, hash = str(_CONFIG["name"]), 7, "0123456789ab"
 
+    def __init__(self) -> None:
+        self._said = deepcopy(_CONFIG)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain mappings, lists and scalars."""
-        return _CONFIG
+        return self._said
 
 
 @dataclass

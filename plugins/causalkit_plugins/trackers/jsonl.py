@@ -39,5 +39,5 @@ class Jsonl:
         line = {"time": datetime.now(UTC).isoformat(), "event": event, "run": str(getattr(run, "path", "")), **more}
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

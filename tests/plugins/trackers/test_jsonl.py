@@ -26,6 +26,13 @@ def test_events_are_appended_as_lines(tmp_path):
     assert events[0]["run"].endswith("1")
 
 
+def test_a_file_name_that_is_no_text_is_written_all_the_same(tmp_path):
+    tracker = Jsonl(path=str(tmp_path / "events.jsonl"))
+    message = "no file " + b"caf\xe9.csv".decode("utf-8", "surrogateescape")
+    tracker.step(SimpleNamespace(path=tmp_path, status="failed"), StepRecord("load", "failed", 0.1, "tables", message))
+    assert json.loads((tmp_path / "events.jsonl").read_text(encoding="utf-8"))["message"] == message
+
+
 def test_a_file_is_needed():
     with pytest.raises(InvalidParameter, match="path"):
         Jsonl()
