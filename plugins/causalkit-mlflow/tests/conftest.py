@@ -55,7 +55,7 @@ def refusing() -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(b"<script>no</script>")
 
-        do_POST = do_GET  # noqa: N815 (the server's name for it)
+        do_POST = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -137,7 +137,7 @@ def test_a_run_that_is_killed_is_said_to_be_killed(tmp_path, monkeypatch):
         "    def finished(self, run): pass\n"
         "run(json.loads(sys.argv[1]), runs_dir='runs', trackers=[Mlflow(), Kill()])"
     )
-    done = subprocess.run([sys.executable, "-c", code, json.dumps(CONFIG)], check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(CONFIG)], check=False)
     assert done.returncode == -signal.SIGKILL
     client, deadline = store(tmp_path / "mlruns", monkeypatch), time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -150,7 +150,7 @@ def test_a_run_that_is_killed_is_said_to_be_killed(tmp_path, monkeypatch):
 
 def test_mlflow_is_not_imported_where_the_run_is(run_with):
     code = "import sys; from causalkit import build; one = build('tracker', 'mlflow'); print('mlflow' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

@@ -102,7 +102,7 @@ class ItemByItem:
         if self.nuisance == "linear":
             from sklearn.linear_model import LogisticRegression
 
-            return LogisticRegression(max_iter=1000)
+            return LogisticRegression(solver="newton-cholesky", max_iter=1000)
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(min_samples_leaf=10, random_state=seed)

@@ -92,7 +92,7 @@ def _parts(
         code = int(item[here[0]])
         here, weight = _each(here, w[here], dataset, most)
         place = np.arange(len(here)) if not dataset.unit else pd.factorize(unit[here])[0].astype(np.int64)
-        seed = context.seed(f"econml {dataset.items.index[code]!r}") % 2**31
+        seed = context.seed(f"econml {dataset.items.index[code]}") % 2**31
         yield Part(code, place, weight, t[here], y[here], _standardised(x[here], weight), seed)
 
 
