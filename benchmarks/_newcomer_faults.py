@@ -81,7 +81,7 @@ FAULTS: dict[str, Fault] = {
         "gives answers that are not of the schema",
         "said if self._fits(said, schema) else None",
         "said or 'perhaps'",
-        "llm/schema",
+        "llm/answers-fit-the-schema",
     ),
     "executor": _fault(
         "gives the latest result first",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -17,12 +18,13 @@ import yaml
 from causalkit.cli.run import _executor, _selection
 from causalkit.components import KINDS
 from causalkit.config import load_config
-from causalkit.errors import StoreError, UsageError
+from causalkit.errors import ModelUnavailable, StoreError, UsageError
 from causalkit.registry import Registry
 from causalkit.scaffolding import Made, make, template
 from causalkit.scaffolding.naming import Names
 from causalkit.scaffolding.selecting import SELECTING
 from causalkit.testing import examine
+from causalkit.types import Question
 
 BUILTINS = EntryPoint("builtin", "causalkit_plugins.hooks", "causalkit")
 BASE = {"data": "simulated", "estimate": "difference-in-means"}
@@ -136,6 +138,42 @@ def test_its_own_test_runs_every_check(kind: str, made: Made) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env})
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
+
+
+ANSWER = {
+    "type": "object",
+    "properties": {"relation": {"enum": ["causes", "none"]}, "confidence": {"type": "number", "maximum": 1}},
+    "required": ["relation"],
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [
+        ({"relation": "causes"}, True),
+        ({"relation": "causes", "confidence": 0.5}, True),
+        ({"relation": "prevents"}, False),
+        ({"relation": "causes", "confidence": 1.5}, False),
+        ({"relation": "causes", "confidence": 5}, False),
+        ({"relation": "causes", "confidence": "high"}, False),
+        ({"relation": "causes", "why": "…"}, False),
+        ({"confidence": 1}, False),
+        (["causes"], False),
+        (None, False),
+    ],
+)
+def test_the_models_answers_fit_the_schema(written: object, fits: bool, tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text(json.dumps({"Does a cause b?": written}), encoding="utf-8")
+    model = template("llm")(file=str(tmp_path / "answers.json"))
+    found = model.ask([Question("ab", "Does a cause b?"), Question("ba", "Does b cause a?")], ANSWER)
+    assert found.by_id == {"ab": written if fits else None, "ba": None}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "no JSON"])
+def test_a_file_that_the_model_cannot_read_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelUnavailable, match="is no JSON object"):
+        template("llm")(file=str(tmp_path / "answers.json")).ask([Question("ab", "Does a cause b?")], ANSWER)
 
 
 @pytest.mark.parametrize(

@@ -12,21 +12,14 @@ from causalkit.errors import ModelUnavailable
 from causalkit.provenance import file_fingerprint
 from causalkit.types import Answers, Question
 
-KINDS: dict[str, Any] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "number": (int, float),
-    "integer": int,
-    "boolean": bool,
-}
+TYPES = {"object": dict, "array": list, "string": str, "number": float | int, "integer": int, "boolean": bool}
 
 
 @component
 class WrittenDown:
     """Answers out of a JSON file, prompt → answer: for tests, and for what a person said.
 
-    Of a schema it looks at `type`, `enum` and `required`. An answer that is not there, or does not fit, is None.
+    An answer that is not there, or does not fit the schema (its types, choices, properties and limits), is None.
     """
 
     file: str = ""
@@ -46,5 +39,10 @@ class WrittenDown:
         return file_fingerprint([Path(self.file)] if self.file else [])
 
     def _fits(self, said: Any, schema: dict[str, Any]) -> bool:
-        right = isinstance(said, KINDS.get(schema.get("type", ""), object)) and said in schema.get("enum", [said])
-        return right and (not isinstance(said, dict) or all(key in said for key in schema.get("required", [])))
+        if not isinstance(said, TYPES.get(schema.get("type", ""), object)) or said not in schema.get("enum", [said]):
+            return False
+        if isinstance(said, dict):
+            known = schema.get("properties", {key: {} for key in said})
+            whole = set(schema.get("required", ())) <= set(said) <= set(known)
+            return whole and all(self._fits(part, known[name]) for name, part in said.items())
+        return not isinstance(said, int | float) or schema.get("minimum", said) <= said <= schema.get("maximum", said)
