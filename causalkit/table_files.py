@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from causalkit.components import Context
 from causalkit.errors import DataError
 
 __all__ = ["header", "read"]
+
+Parts = Generator[pd.DataFrame, None, None]
 
 _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
@@ -50,7 +53,9 @@ def read(
         parts = (
             _parquet_parts(place, columns, context) if sort == "parquet" else _csv_parts(place, columns, ids, context)
         )
-        made = [_encoded(part, ids) if encode else part for part in context.track(parts, f"reading {place.name}")]
+        with closing(parts):  # the file too, where the user asks to stop
+            read_now = context.track(parts, f"reading {place.name}")
+            made = [_encoded(part, ids) if encode else part for part in read_now]
     except (UnicodeDecodeError, UnicodeError) as error:
         raise DataError(f"{path} is not UTF-8: {error}", "Save it as UTF-8.") from None
     except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid and pandas' ParserError are ValueErrors
@@ -81,7 +86,7 @@ def _parquet(place: Path) -> Any:
         raise DataError(f"{place} cannot be read as Parquet: {error}", "Write the file again.") from None
 
 
-def _parquet_parts(place: Path, columns: Sequence[str], context: Context) -> Iterator[pd.DataFrame]:
+def _parquet_parts(place: Path, columns: Sequence[str], context: Context) -> Parts:
     scanner = _parquet(place).scanner(columns=list(columns), batch_size=context.part_rows)
     for batch in scanner.to_batches():
         broken = _not_utf8(batch)
@@ -121,11 +126,11 @@ def _csv_header(place: Path) -> list[str]:
         raise DataError(f"{place} cannot be read as UTF-8 CSV: {error}", "Save it as UTF-8 CSV.") from None
 
 
-def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context: Context) -> Iterator[pd.DataFrame]:
+def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context: Context) -> Parts:
     missing: dict[Any, list[str]] = {name: [""] if name in ids else _NO_VALUE for name in columns}
     for file in _csv_files(place):
         _refuse_nul(file)
-        parts = pd.read_csv(
+        with pd.read_csv(
             file,
             sep=_separator(file),
             usecols=list(columns),
@@ -135,8 +140,8 @@ def _csv_parts(place: Path, columns: Sequence[str], ids: Sequence[str], context:
             encoding="utf-8-sig",
             chunksize=context.part_rows,
             low_memory=False,
-        )
-        yield from (part[list(columns)] for part in parts)  # in the order asked, whatever the file's
+        ) as parts:
+            yield from (part[list(columns)] for part in parts)  # in the order asked, whatever the file's
 
 
 def _refuse_nul(file: Path) -> None:

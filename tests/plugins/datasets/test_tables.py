@@ -1,12 +1,14 @@
 """Your own files: every form that ids, treatments and times come in is read, or refused with what to do."""
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
 from causalkit_plugins.datasets.tables import Tables
 
 from causalkit.components import Context
-from causalkit.errors import DataError, InvalidParameter
+from causalkit.errors import DataError, Interrupted, InvalidParameter
 from causalkit.identification.design import read_design
 
 COLUMNS = {
@@ -49,6 +51,15 @@ def with_column(name, **changes):
 
 def load(frame, tmp_path, schema=None, suffix=".parquet", **more):
     return Tables(interactions=write(frame, tmp_path / f"log{suffix}"), schema=schema or SCHEMA, **more).load()
+
+
+def test_a_file_is_closed_where_the_user_asks_to_stop(tmp_path):
+    write(log(), tmp_path / "log.csv")
+    made = Tables(interactions=str(tmp_path / "log.csv"), schema=SCHEMA)
+    with pytest.raises(Interrupted) as stopped:
+        made.load(context=Context(cancelled=lambda: True, part_rows=7))
+    del stopped
+    gc.collect()  # an unclosed file warns here, and warnings are errors
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
