@@ -161,7 +161,7 @@ def captured() -> Iterator[list[str]]:
     with tempfile.TemporaryFile("w+b") as kept:
         saved = os.dup(1)
         os.dup2(kept.fileno(), 1)
-        text = os.fdopen(os.dup(kept.fileno()), "w", encoding="utf-8", errors="replace")
+        text = os.fdopen(os.dup(kept.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
         try:
             with redirect_stdout(text):
                 yield found
