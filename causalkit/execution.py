@@ -65,6 +65,12 @@ class Execution:
     def __post_init__(self) -> None:
         self.records: list[StepRecord] = []
         self.handle = Run(self.folder, self.registry)
+        self._failed: list[Tracker] = []
+
+    @property
+    def _view(self) -> Run:
+        """A handle for whoever watches: what they read early is not kept for what reads the run later."""
+        return Run(self.folder, self.registry)
 
     def go(self, until: str | None) -> None:
         """Do the steps, the last one `until` (None: all); raises what the step that failed raised."""
@@ -196,25 +202,38 @@ class Execution:
             kind="step", step=record.step, status=record.status, seconds=record.seconds, message=record.message
         )
         for tracker in self.trackers:
-            self._safely("tracker", partial(tracker.step, self.handle, record))
+            self._track(tracker, partial(tracker.step, self._view, record))
 
     def _tell(self, what: str) -> None:
         self.folder.event(kind=what)
         self._broadcast(f"run_{what}")
         for tracker in self.trackers:
-            self._safely("tracker", partial(getattr(tracker, what), self.handle))
+            self._track(tracker, partial(getattr(tracker, what), self._view))
 
     def _broadcast(self, hook: str, **facts: Any) -> None:
-        given = {"run": self.handle, **facts}
+        given = {"run": self._view, **facts}
         for told in getattr(self.registry.manager.hook, f"causalkit_{hook}").get_hookimpls():  # one stops no other
             self._safely("hook", partial(told.function, *(given[name] for name in told.argnames)), told.plugin_name)
 
-    def _safely(self, what: str, call: Callable[[], Any], whose: str = "") -> None:
-        """Whoever watches a run can't fail or end it; that it tried is an event."""
+    def _track(self, tracker: Tracker, call: Callable[[], Any]) -> None:
+        """Tell a tracker; the first time that one fails, those that can warn are told."""
+        fault = self._safely("tracker", call)
+        if fault and not any(tracker is one for one in self._failed):
+            self._failed.append(tracker)
+            told = f"tracker {type(tracker).__name__}: {fault.splitlines()[0]}; the run goes on"
+            for other in self.trackers:
+                if other is not tracker and callable(getattr(other, "warn", None)):
+                    self._safely("tracker", partial(other.warn, told))  # type: ignore[attr-defined]
+
+    def _safely(self, what: str, call: Callable[[], Any], whose: str = "") -> str:
+        """Whoever watches a run can't fail or end it; that it tried is an event, and what is returned."""
         try:
             call()
         except (Exception, SystemExit) as error:
-            self.folder.event(kind=f"{what}-failed", message=f"{f'{whose}: ' if whose else ''}{said(error)}")
+            fault = f"{f'{whose}: ' if whose else ''}{said(error)}"
+            self.folder.event(kind=f"{what}-failed", message=fault)
+            return fault
+        return ""
 
     def _manifest(self, status: str) -> None:
         steps = [

@@ -202,6 +202,42 @@ def test_a_tracker_that_is_down_never_fails_a_run(tmp_path: Path) -> None:
     assert said[0] == "RuntimeError: tracker is down"
 
 
+class Watcher:
+    """A tracker that hears warnings, and reads all that it can as early as it can."""
+
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+    def started(self, run: Any) -> None:
+        assert (run.result.measurements, run.effects, run.graph) == ((), None, None)
+
+    def step(self, run: Any, record: Any) -> None:
+        assert run.measurements is not None
+
+    def finished(self, run: Any) -> None:
+        self.found = run.result.measurements
+
+
+def test_a_tracker_that_fails_is_told_once_to_those_who_can_warn(tmp_path: Path) -> None:
+    watcher = Watcher()
+    ck.run(SHOP, until="encode", trackers=[Rude(), watcher], runs_dir=tmp_path)
+    assert watcher.warned == ["tracker Rude: RuntimeError: tracker is down; the run goes on"]
+
+
+def test_what_a_tracker_reads_early_is_not_kept_for_what_comes_later(tmp_path: Path) -> None:
+    watcher = Watcher()
+    config = SHOP | {"evaluate": ["cp@2"]}
+    made = ck.run(config, trackers=[watcher], runs_dir=tmp_path / "watched")
+    assert watcher.warned == []
+    assert [e for e in made.folder.events() if e["kind"] == "tracker-failed"] == []
+    assert watcher.found == made.measurements
+    assert len(made.measurements)
+    assert "CP@2" in made.report_path.read_text().upper()
+
+
 def test_hooks_hear_what_happens_and_one_that_raises_harms_nothing(tmp_path: Path) -> None:
     heard: list[str] = []
 

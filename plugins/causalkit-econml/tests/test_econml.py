@@ -41,12 +41,12 @@ def test_the_average_is_over_all_rows_or_over_exposed_ones(estimator):
 
 def test_linear_dml_is_econml_s_own_average():
     from econml.dml import LinearDML as Model
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import Ridge
 
     part, _ = varied(600)
     model = Model(
         model_y=Ridge(),
-        model_t=LogisticRegression(max_iter=1000),
+        model_t=LinearDML().classifier(1),
         discrete_treatment=True,
         cv=part.splits(3),
         random_state=1,
@@ -59,12 +59,12 @@ def test_linear_dml_is_econml_s_own_average():
 
 def test_dr_learner_is_econml_s_own_average():
     from econml.dr import LinearDRLearner as Model
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import Ridge
 
     part, _ = varied(600)
     model = Model(
         model_regression=Ridge(),
-        model_propensity=LogisticRegression(max_iter=1000),
+        model_propensity=DRLearner().classifier(1),
         min_propensity=0.01,
         cv=part.splits(3),
         random_state=1,
@@ -75,12 +75,12 @@ def test_dr_learner_is_econml_s_own_average():
 
 def test_causal_forest_is_econml_s_own_doubly_robust_average():
     from econml.dml import CausalForestDML as Model
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import Ridge
 
     part, _ = varied(600)
     model = Model(
         model_y=Ridge(),
-        model_t=LogisticRegression(max_iter=1000),
+        model_t=LinearDML().classifier(1),
         discrete_treatment=True,
         cv=part.splits(3),
         n_estimators=48,

@@ -23,16 +23,17 @@ Message = dict[str, Any]
 
 def start(run: Any) -> Message:
     """The config's values, and what the run says of itself."""
-    manifest = run.folder.manifest
+    said = run.result
     tags = {
         "causalkit.run": run.id,
         "causalkit.folder": str(run.path.resolve()),
-        "causalkit.config_hash": manifest.get("config_hash"),
-        "causalkit.seed": manifest.get("seed"),
+        "causalkit.config_hash": said.config_hash,
+        "causalkit.seed": said.seed,
         "mlflow.source.name": "causalkit",
         "mlflow.source.type": "JOB",
     }
-    return {"run": run.id, "params": flattened(run.config.to_dict()), "tags": _tags(tags) | _versions(manifest)}
+    versions = {f"version.{name}": told for name, told in said.versions.items()}
+    return {"run": run.id, "params": flattened(said.config), "tags": _tags(tags | versions)}
 
 
 def step(record: StepRecord) -> Message:
@@ -47,12 +48,7 @@ def step(record: StepRecord) -> Message:
 
 def end(run: Any, *, artifacts: bool) -> Message:
     """What was measured, the files, and how the run ended."""
-    manifest = run.folder.manifest
-    facts = {
-        "causalkit.status": run.status,
-        "causalkit.data_fingerprint": manifest.get("data_fingerprint"),
-        "causalkit.device": manifest.get("device"),
-    }
+    facts = {"causalkit.status": run.status, "causalkit.data_fingerprint": run.result.data_fingerprint}
     said: Message = {
         "tags": _tags(facts),
         "metrics": dict(pair for found in run.measurements for pair in _measured(found)),
@@ -90,10 +86,6 @@ def _measured(found: Measurement) -> Iterator[tuple[str, float]]:
     for more, value in (("", found.value), (".lower", found.lower), (".upper", found.upper), (".n", found.n)):
         if math.isfinite(value):
             yield _name(name + more), float(value)
-
-
-def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
-    return _tags({f"version.{name}": told for name, told in manifest.get("versions", {}).items()})
 
 
 def _tags(facts: Mapping[str, Any]) -> dict[str, str]:
