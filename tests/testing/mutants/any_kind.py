@@ -280,6 +280,96 @@ class Boasting(Words):
         return super().fit(list(context.track(inputs, "reading", 2 * len(inputs))), context=context)
 
 
+@component
+class Renaming(Words):
+    """Calls its inputs by another name."""
+
+    def encode(self, texts, *, context: Context = Context()):
+        return super().encode(texts, context=context)
+
+
+@component
+class Ready(Words):
+    """Makes ready, with a library that takes seconds, when it is made."""
+
+    def __post_init__(self):
+        import sklearn  # noqa: F401 (the fault)
+
+
+@component
+class Losing(Words):
+    """Leaves what it has learned behind."""
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if not name.endswith("_")}
+
+
+@component
+class Holding(Words):
+    """Keeps a part of the context in a function of its own."""
+
+    def fit(self, inputs, *, context: Context = Context()):
+        self._stop = lambda: context.cancelled()
+        return super().fit(inputs, context=context)
+
+
+@component
+class Bold(Words):
+    """Takes being told to stop for a mistake."""
+
+    def encode(self, inputs, *, context: Context = Context()):
+        try:
+            return super().encode(inputs, context=context)
+        except Interrupted:
+            raise RuntimeError("who stopped me?") from None
+
+
+@component
+class Deaf(Words):
+    """Turns numpy's warnings off for good."""
+
+    def fit(self, inputs, *, context: Context = Context()):
+        np.seterr(all="ignore")
+        return super().fit(inputs, context=context)
+
+
+@component
+class Unlabelled(Words):
+    """Shows a loop without a name."""
+
+    def fit(self, inputs, *, context: Context = Context()):
+        return super().fit(list(context.track(inputs, " ")), context=context)
+
+
+@component
+class Printing(Words):
+    """Tells how far it is, with print."""
+
+    def encode(self, inputs, *, context: Context = Context()):
+        print("encoding")  # noqa: T201 (the fault)
+        return super().encode(inputs, context=context)
+
+
+@component
+class Numbered(Words):
+    """Has a fingerprint that is a number."""
+
+    def fingerprint(self, *, context: Context = Context()):
+        return 7
+
+
+class Nested:
+    """Where a component lies that no other process finds."""
+
+    @staticmethod
+    def make() -> Any:
+        @component
+        class Inner(Words):
+            """Lies inside a function."""
+
+        return Inner()
+
+
 MUTANTS: dict[str, Make] = {
     "any/is-a-component": lambda _: Plain(),
     "any/says-what-it-does": lambda _: Unsaid(),
@@ -311,3 +401,17 @@ MUTANTS: dict[str, Make] = {
     "any/stops-when-told": lambda _: Stubborn(),
     "any/progress-is-told-truly": lambda _: Boasting(),
 }
+
+FURTHER: list[tuple[str, Make]] = [
+    ("any/methods-keep-the-protocol", lambda _: Renaming()),
+    ("any/construction-does-no-work", lambda _: Ready()),
+    ("any/goes-to-a-worker-process", lambda _: Losing()),
+    ("any/goes-to-a-worker-process", lambda _: Nested.make()),
+    ("any/keeps-no-context", lambda _: Holding()),
+    ("any/stops-when-told", lambda _: Bold()),
+    ("any/leaves-the-process-alone", lambda _: Deaf()),
+    ("any/progress-is-told-truly", lambda _: Unlabelled()),
+    ("any/prints-nothing", lambda _: Printing()),
+    ("any/fingerprint-repeats", lambda _: Numbered()),
+]
+"""The same checks failed in other ways."""

@@ -151,10 +151,14 @@ MUTANTS: dict[str, Make] = {
     "dataset/truth-is-apart": loading(_given_away),
 }
 
-MORE: dict[str, list[Make]] = {
-    "dataset/a-missing-file-is-told": [of_tables(Vague)],
-    "dataset/truth-is-apart": [
-        loading(lambda log: replace(log, truth=Truth(item=log.truth.item.rename(lambda name: f"{name}!"))))
-    ],
-}
-"""Further components that fail a check, in another way."""
+FURTHER: list[tuple[str, Make]] = [
+    ("dataset/a-missing-file-is-told", of_tables(Vague)),
+    ("dataset/ids-are-categoricals", rows_with(user=lambda rows: rows["user"].astype(str).astype(object))),
+    ("dataset/tables-know-the-log", loading(lambda log: replace(log, items=log.items.iloc[[0, *range(10)]]))),
+    ("dataset/treatment-and-outcome-are-numbers", rows_with(exposed=lambda rows: rows["exposed"] * 2)),
+    (
+        "dataset/truth-is-apart",
+        loading(lambda log: replace(log, truth=Truth(item=log.truth.item.rename(lambda name: f"{name}!")))),
+    ),
+]
+"""The same checks failed in other ways."""
