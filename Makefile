@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 	@echo 'The command is $(BIN)/causalkit; after `. $(BIN)/activate` it is causalkit.'
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 # Installs, tests and checks every distribution in plugins/, and prints the table.
 plugins: $(VENV)/.test

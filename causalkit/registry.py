@@ -19,6 +19,7 @@ import pluggy
 from causalkit import disabling, hookspecs
 from causalkit.components import KINDS, Declaration
 from causalkit.errors import ComponentError, InvalidParameter, PluginError, Problem, nearest
+from causalkit.extra_plugins import how_to_get
 from causalkit.isolation import StrayError, contained, said
 from causalkit.plugin_hooks import sound_hooks, wrong_declaration, wrong_hooks
 from causalkit.provenance import source_hash
@@ -152,7 +153,7 @@ class Registry:
             names = [e.name for e in self.of(kind)]
             raise PluginError(
                 f"there is no {kind} named {use!r}{nearest(use, names)}",
-                f"Installed: {', '.join(names) or 'none'}. {self.not_in_use()}".strip(),
+                f"Installed: {', '.join(names) or 'none'}. {self.hint(kind, name)}".strip(),
             )
         if len(found) > 1:
             owners = " and ".join(e.distribution for e in found)
@@ -162,6 +163,12 @@ class Registry:
         if found[0].broken:
             raise PluginError(f"{kind} {use!r} of {found[0].distribution} is broken: {found[0].broken}")
         return found[0]
+
+    def hint(self, kind: str, name: str) -> str:
+        """What would bring a component that is not there; empty where nothing is known to."""
+        distribution, command = how_to_get(kind, name)
+        is_here = any(distribution == p.distribution for p in (*self.plugins, *self.broken, *self.disabled))
+        return " ".join(told for told in ("" if is_here else command, self.not_in_use()) if told)
 
     def not_in_use(self) -> str:
         """Which plugins are broken or disabled, so that what they offer is not there; empty where none is."""

@@ -61,7 +61,7 @@ class Resolver:
                 self.problem(path, f" = {name!r}: {error.what}. {error.todo}".rstrip(), use.where)
             else:
                 offered = nearest(name, names) or f"; there are {', '.join(names) or 'none'}"
-                hint = self.registry.not_in_use()
+                hint = self.registry.hint(kind, name)
                 self.problem(path, f" = {name!r}: no such {kind}{offered}{f'. {hint}' if hint else ''}", use.where)
             return None
 

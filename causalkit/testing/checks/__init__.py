@@ -8,6 +8,7 @@ from causalkit.testing.checks import (  # noqa: F401
     effect_worlds,
     encoder,
     estimator,
+    estimator_facts,
     estimator_habits,
     executor,
     explainer,
