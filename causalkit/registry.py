@@ -167,8 +167,8 @@ class Registry:
     def hint(self, kind: str, name: str) -> str:
         """What would bring a component that is not there; empty where nothing is known to."""
         distribution, command = how_to_get(kind, name)
-        is_here = any(distribution == p.distribution for p in (*self.plugins, *self.broken, *self.disabled))
-        return " ".join(told for told in ("" if is_here else command, self.not_in_use()) if told)
+        here = {p.distribution for p in (*self.plugins, *self.disabled)} | {b.distribution for b in self.broken}
+        return " ".join(told for told in ("" if distribution in here else command, self.not_in_use()) if told)
 
     def not_in_use(self) -> str:
         """Which plugins are broken or disabled, so that what they offer is not there; empty where none is."""
