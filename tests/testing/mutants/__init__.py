@@ -18,6 +18,7 @@ FILES = (
     "discoverer",
     "propensity",
     "estimator",
+    "estimator_facts",
     "effect_worlds",
     "refuter",
     "ranker",
