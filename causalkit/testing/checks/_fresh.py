@@ -8,12 +8,12 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from causalkit.components import KINDS
+from causalkit.testing.checks._latest import Latest
 from causalkit.testing.checks._watching import watched
 from causalkit.testing.kit import NotApplicable, Subject
 
@@ -27,7 +27,6 @@ HEAVY = (
 """Libraries that take a second or more to import, or bring such as do."""
 
 _PATIENCE = 120.0
-_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,6 @@ class Newborn:
     `unsent` is why a component could not be pickled at all.
     """
 
-    example: Any
     phases: dict[str, dict[str, Any]]
     params: Any = None
     learned: list[str] = field(default_factory=list)
@@ -45,7 +43,7 @@ class Newborn:
     unsent: str = ""
 
 
-_LATEST: OrderedDict[int, Newborn] = OrderedDict()
+_LATEST: Latest[Newborn] = Latest(4)
 
 
 def newborn(subject: Subject) -> Newborn:
@@ -57,12 +55,7 @@ def newborn(subject: Subject) -> Newborn:
     """
     if subject.cls.__module__ == "__main__":
         raise NotApplicable(f"{subject.cls.__name__} is defined in a script or notebook; put it in a module of its own")
-    known = _LATEST.get(id(subject.example))
-    if known is None or known.example is not subject.example:
-        known = _LATEST[id(subject.example)] = _born(subject)
-        while len(_LATEST) > _KEPT:
-            _LATEST.popitem(last=False)
-    return known
+    return _LATEST.of(subject.example, lambda: _born(subject))
 
 
 def _born(subject: Subject) -> Newborn:
@@ -77,7 +70,7 @@ def _born(subject: Subject) -> Newborn:
         asked["example"] = base64.b64encode(pickle.dumps(None)).decode()
     report, printed = _started(asked, subject.folder / "newborn")
     phases = {name: told for name, told in report.items() if isinstance(told, dict)}
-    return Newborn(subject.example, phases, report.get("params"), report.get("learned", []), printed, unsent)
+    return Newborn(phases, report.get("params"), report.get("learned", []), printed, unsent)
 
 
 def _to_send(subject: Subject) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import signal
 import sys
 import tempfile
 import weakref
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
@@ -22,11 +21,10 @@ import numpy as np
 from causalkit.components import Context
 from causalkit.testing.checks._contexts import global_state, same_global_state
 from causalkit.testing.checks._doing import do
+from causalkit.testing.checks._latest import Latest
 from causalkit.testing.kit import NotApplicable, Subject
 
 __all__ = ["Bar", "Seen", "captured", "learned", "told", "used", "watched"]
-
-_KEPT = 4
 
 
 @dataclass
@@ -46,7 +44,6 @@ class Seen:
     `error` is what it raised; `left` what it changed that belongs to the whole process, in words.
     """
 
-    example: Any
     used: Any
     error: Exception | None = None
     printed: str = ""
@@ -57,17 +54,12 @@ class Seen:
     params_before: Any = None
 
 
-_LATEST: OrderedDict[int, Seen] = OrderedDict()
+_LATEST: Latest[Seen] = Latest(4)
 
 
 def watched(subject: Subject) -> Seen:
     """What was seen of a copy of the subject in use; used once for all checks of one example."""
-    known = _LATEST.get(id(subject.example))
-    if known is None or known.example is not subject.example:
-        known = _LATEST[id(subject.example)] = _watch(subject)
-        while len(_LATEST) > _KEPT:
-            _LATEST.popitem(last=False)
-    return known
+    return _LATEST.of(subject.example, lambda: _watch(subject))
 
 
 def used(subject: Subject) -> Seen:
@@ -108,7 +100,7 @@ def _watch(subject: Subject) -> Seen:
 
 def _watch_once(subject: Subject) -> Seen:
     copy = subject.fresh()
-    seen = Seen(subject.example, copy, params_before=told(copy))
+    seen = Seen(copy, params_before=told(copy))
     bars, never = _Bars(seen.bars), _Never()
     alive, before = weakref.ref(never), global_state()
     with _elsewhere(subject.folder / "elsewhere", seen.left), captured() as printed:

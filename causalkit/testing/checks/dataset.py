@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +16,11 @@ from causalkit.identification import identify
 from causalkit.preparation import check as prepared
 from causalkit.preparation import derive, split, variables
 from causalkit.testing.checks._contexts import shaken
+from causalkit.testing.checks._latest import Latest
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.types import Dataset
 
-_LATEST: OrderedDict[int, tuple[Any, Dataset, str]] = OrderedDict()
-_KEPT = 2
+_LATEST: Latest[tuple[Dataset, str]] = Latest(2)
 _BY_UNITS: Any = SimpleNamespace(by="random", discover=0.25, test=0.25)
 """A split that any log allows: assignment units at random."""
 
@@ -201,15 +200,14 @@ def truth_is_apart(subject: Subject) -> None:
 
 def _loaded(subject: Subject) -> tuple[Dataset, str]:
     """The log and its fingerprint, loaded once for every check of one example."""
-    known = _LATEST.get(id(subject.example))
-    if known is None or known[0] is not subject.example:
+
+    def load() -> tuple[Dataset, str]:
         log = subject.fresh().load(context=Context())
         if not isinstance(log, Dataset):
             raise NotApplicable("load gives no Dataset")
-        known = _LATEST[id(subject.example)] = (subject.example, log, log.fingerprint())
-        while len(_LATEST) > _KEPT:
-            _LATEST.popitem(last=False)
-    return known[1], known[2]
+        return log, log.fingerprint()
+
+    return _LATEST.of(subject.example, load)
 
 
 def _spoil(table: pd.DataFrame) -> None:
