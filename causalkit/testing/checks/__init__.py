@@ -16,6 +16,7 @@ from causalkit.testing.checks import (  # noqa: F401
     metric,
     propensity,
     ranker,
+    ranker_rows,
     refuter,
     tracker,
 )

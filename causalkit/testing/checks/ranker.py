@@ -17,11 +17,17 @@ from causalkit.testing.checks._calls import answer_or_refusal, left_alone
 from causalkit.testing.checks._contexts import shaken
 from causalkit.testing.checks._small_run import NEVER, SEGMENTS, SmallRun, small_run
 from causalkit.testing.kit import NotApplicable, Subject, check
-from causalkit.types import EXCLUDED, EffectFactors, Effects, Scores, Table
+from causalkit.types import EXCLUDED, Dataset, EffectFactors, Effects, Scores, Table
 
 Floats = npt.NDArray[np.float64]
 EVERYBODY = ""
 """The user whom the frame asks for where a list is for everybody."""
+
+
+def fitted_to(subject: Subject, run: SmallRun, effects: Effects | None, data: Dataset) -> Any:
+    """A fresh copy fitted to a run, of which effects and rows may be others."""
+    made = run.outputs
+    return subject.fresh().fit(data, effects or made.effects, made.embeddings, context=Context())
 
 
 def _fitted(subject: Subject, run: SmallRun, effects: Effects | None = None, context: Context = Context()) -> Any:
@@ -29,7 +35,8 @@ def _fitted(subject: Subject, run: SmallRun, effects: Effects | None = None, con
     return ranker.fit(made.training, effects or made.effects, made.embeddings, context=context)
 
 
-def _values(ranker: Any, users: list[Any], items: list[Any]) -> Floats:
+def values_of(ranker: Any, users: list[Any], items: list[Any]) -> Floats:
+    """Its scores `[users, items]`, once they have been found to be `Scores`."""
     found = ranker.scores(users, items, context=Context())
     assert isinstance(found, Scores), f"`scores` gave a {type(found).__name__}; give Scores(users, items, values)"
     return np.asarray(found.values)
@@ -49,7 +56,7 @@ def scores_are_users_by_items(subject: Subject) -> None:
     run = small_run()
     ranker, users, items = _fitted(subject, run), run.users[:7], run.items
     found = ranker.scores(users, items)
-    values = _values(ranker, users, items)
+    values = values_of(ranker, users, items)
     assert values.shape == (7, len(items)), f"values have shape {values.shape} for 7 users × {len(items)} items"
     assert np.issubdtype(values.dtype, np.floating), f"values are {values.dtype}; give floats, NaN for what is left out"
     assert list(found.users) == users and list(found.items) == items, "users or items are not those asked, in order"
@@ -62,10 +69,10 @@ def a_score_is_the_pairs_own(subject: Subject) -> None:
     """A pair's score does not depend on who and what is scored with it, nor in which order."""
     run = small_run()
     ranker, users, items = _fitted(subject, run), run.users, run.items
-    whole = _values(ranker, users, items)
-    _same(_values(ranker, users[5:9], items), whole[5:9], "asked for four users alone")
-    _same(_values(ranker, users[::-1], items[::-1]), whole[::-1, ::-1], "asked in reverse order")
-    _same(_values(ranker, users, items[3:4]), whole[:, 3:4], "asked for one item alone")
+    whole = values_of(ranker, users, items)
+    same_scores(values_of(ranker, users[5:9], items), whole[5:9], "asked for four users alone")
+    same_scores(values_of(ranker, users[::-1], items[::-1]), whole[::-1, ::-1], "asked in reverse order")
+    same_scores(values_of(ranker, users, items[3:4]), whole[:, 3:4], "asked for one item alone")
 
 
 @check("ranker")
@@ -80,7 +87,7 @@ def strangers_are_stood(subject: Subject) -> None:
         ([f"segment:{SEGMENTS[0]}"], run.items, "the user that stands for a segment"),
     ):
         try:
-            values = _values(ranker, users, items)
+            values = values_of(ranker, users, items)
         except Exception as error:
             raise AssertionError(f"asked for {said}, it raised {type(error).__name__}: {error}; score NaN") from error
         assert values.shape == (len(users), len(items)), f"asked for {said}, values have shape {values.shape}"
@@ -93,7 +100,7 @@ def nobody_is_stood(subject: Subject) -> None:
     run = small_run()
     ranker = _fitted(subject, run)
     for users, items in (([], run.items), (run.users, [])):
-        shape = _values(ranker, users, items).shape
+        shape = values_of(ranker, users, items).shape
         wanted = (len(users), len(items))
         assert shape == wanted, f"for {len(users)} users × {len(items)} items, values have shape {shape}"
 
@@ -105,19 +112,19 @@ def fit_and_scores_leave_the_input_alone(subject: Subject) -> None:
     made, users, items = run.outputs, run.users, run.items
     with left_alone(made.training, made.effects, made.embeddings, users, items):
         ranker = _fitted(subject, run)
-        values = _values(ranker, users, items)
+        values = values_of(ranker, users, items)
         if values.flags.writeable:
             values[:] = -1.0
-        _values(ranker, users[:3], items)
+        values_of(ranker, users[:3], items)
 
 
 @check("ranker")
 def repeats_under_one_seed(subject: Subject) -> None:
     """One seed gives one set of scores, whatever else the process drew."""
     run, context = small_run(), Context(root_seed=5)
-    first = _values(_fitted(subject, run, context=context), run.users, run.items)
+    first = values_of(_fitted(subject, run, context=context), run.users, run.items)
     with shaken(1):
-        again = _values(_fitted(subject, run, context=context), run.users, run.items)
+        again = values_of(_fitted(subject, run, context=context), run.users, run.items)
     assert np.array_equal(first, again, equal_nan=True), (
         "the same log and seed gave other scores; draw from `context.rng('name')` and sort sets"
     )
@@ -130,36 +137,24 @@ def a_second_fit_forgets_the_first(subject: Subject) -> None:
     made, other = run.outputs, _turned(run.effects)
     ranker = _fitted(subject, run)
     rows = made.training.interactions.frame()
-    fewer = replace(made.training, interactions=Table(rows[rows["bought"].eq(1) | rows["item"].eq(run.items[0])]))
-    again = _values(ranker.fit(fewer, other, made.embeddings, context=Context()), run.users, run.items)
-    fresh = _values(subject.fresh().fit(fewer, other, made.embeddings, context=Context()), run.users, run.items)
-    _same(again, fresh, "fitted a second time", "start `fit` from nothing")
+    kept = rows[rows["bought"].eq(1) | rows["item"].eq(run.items[0])]
+    fewer = replace(made.training, interactions=Table(kept.assign(bought=kept["bought"].to_numpy()[::-1])))
+    again = values_of(ranker.fit(fewer, other, made.embeddings, context=Context()), run.users, run.items)
+    fresh = values_of(subject.fresh().fit(fewer, other, made.embeddings, context=Context()), run.users, run.items)
+    same_scores(again, fresh, "fitted a second time", "start `fit` from nothing")
 
 
 @check("ranker")
 def rows_in_any_order_and_parts_score_alike(subject: Subject) -> None:
     """Scores do not depend on the order of the rows, nor on how many are held in memory at once."""
     run = small_run()
-    made, first = run.outputs, _values(_fitted(subject, run), run.users, run.items)
+    made, first = run.outputs, values_of(_fitted(subject, run), run.users, run.items)
     rows = made.training.interactions.frame()
     mixed = replace(made.training, interactions=Table(rows.sample(frac=1, random_state=1).reset_index(drop=True)))
     shuffled = subject.fresh().fit(mixed, made.effects, made.embeddings)
-    _same(_values(shuffled, run.users, run.items), first, "with its rows in another order")
-    parts = _values(_fitted(subject, run, context=Context(part_rows=101)), run.users, run.items)
-    _same(parts, first, "reading 101 rows at a time")
-
-
-@check("ranker")
-def rows_are_not_needed_where_it_says_so(subject: Subject) -> None:
-    """With `needs_rows = False`, it scores the same when it is fitted without rows."""
-    if getattr(subject.example, "needs_rows", True):
-        raise NotApplicable("it does not say `needs_rows = False`")
-    run = small_run()
-    made = run.outputs
-    empty = replace(made.training, interactions=Table(made.training.interactions.head()))
-    bare = subject.fresh().fit(empty, made.effects, made.embeddings, context=Context())
-    first = _values(_fitted(subject, run), run.users, run.items)
-    _same(_values(bare, run.users, run.items), first, "fitted without rows", "leave `needs_rows` out, or read no rows")
+    same_scores(values_of(shuffled, run.users, run.items), first, "with its rows in another order")
+    parts = values_of(_fitted(subject, run, context=Context(part_rows=101)), run.users, run.items)
+    same_scores(parts, first, "reading 101 rows at a time")
 
 
 @check("ranker")
@@ -179,8 +174,8 @@ def works_or_says_what_it_lacks(subject: Subject) -> None:
 def what_cannot_be_read_moves_no_score(subject: Subject) -> None:
     """The number of an effect that was refuted or cannot be identified does not decide a place in the list."""
     run = small_run()
-    first = _values(_fitted(subject, run), run.users, run.items)
-    turned = _values(_fitted(subject, run, _turned(run.effects)), run.users, run.items)
+    first = values_of(_fitted(subject, run), run.users, run.items)
+    turned = values_of(_fitted(subject, run, _turned(run.effects)), run.users, run.items)
     if np.array_equal(first, turned, equal_nan=True):
         raise NotApplicable("it does not rank by effects")
     for status in sorted(EXCLUDED):
@@ -190,8 +185,8 @@ def what_cannot_be_read_moves_no_score(subject: Subject) -> None:
         out = replace(run.effects, item=item, segment=segment)
         item = item.copy()
         item.loc[run.items[0], "effect"] = -0.5
-        one, other = (_values(_fitted(subject, run, e), run.users, run.items) for e in (out, replace(out, item=item)))
-        _same(
+        one, other = (values_of(_fitted(subject, run, e), run.users, run.items) for e in (out, replace(out, item=item)))
+        same_scores(
             other[:, :1],
             one[:, :1],
             f"where an effect with the status {status!r} turned from 0.5 to -0.5",
@@ -208,7 +203,7 @@ def alike_users_score_alike(subject: Subject) -> None:
         codes = ranker.alike(users, context=Context())
         if codes is None:
             continue
-        codes, values = np.asarray(codes), _values(ranker, users, items)
+        codes, values = np.asarray(codes), values_of(ranker, users, items)
         assert codes.shape == (len(users),), f"`alike` gave shape {codes.shape} for {len(users)} users"
         assert codes.dtype == np.int64, f"`alike` gave {codes.dtype}; give int64"
         for code in np.unique(codes):
@@ -233,7 +228,7 @@ def vectors_multiply_to_the_scores(subject: Subject) -> None:
         assert sizes == wanted, f"`vectors` gave {sizes} rows for {wanted} users and items"
         assert left.dtype == right.dtype == np.float32, f"`vectors` gave {left.dtype} and {right.dtype}; give float32"
         products = left.astype(float) @ right.astype(float).T
-        _same(products, _values(ranker, users, items), f"with {said}, by `vectors`", "give None there")
+        same_scores(products, values_of(ranker, users, items), f"with {said}, by `vectors`", "give None there")
 
 
 def _refusal(call: Callable[[], Any], given: str) -> CausalkitError | None:
@@ -284,7 +279,8 @@ def _turned(effects: Effects) -> Effects:
     return replace(effects, item=effects.item.assign(**flip), segment=segment)
 
 
-def _same(found: Floats, expected: Floats, said: str, todo: str = "", tolerance: float = 1e-5) -> None:
+def same_scores(found: Floats, expected: Floats, said: str, todo: str = "", tolerance: float = 1e-5) -> None:
+    """Fail where two arrays of scores differ."""
     assert found.shape == expected.shape, f"{said}, scores have shape {found.shape}, not {expected.shape}"
     close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
     if not close.all():

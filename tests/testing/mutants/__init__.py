@@ -22,6 +22,7 @@ FILES = (
     "effect_worlds",
     "refuter",
     "ranker",
+    "ranker_rows",
     "explainer",
     "metric",
     "llm",
