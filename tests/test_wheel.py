@@ -21,7 +21,8 @@ def test_the_wheel_works_without_the_tree(tmp_path: Path) -> None:
         "import causalkit, causalkit_plugins; from causalkit import default_registry as r; "
         "from causalkit.config import load_config; "
         "print(causalkit.__file__, causalkit_plugins.__file__, len(r().broken), "
-        "load_config('shop', registry=r()).name, load_config('quickstart', registry=r(), overrides=['encode=none']).name)"
+        "load_config('shop', registry=r()).name, "
+        "load_config('quickstart', registry=r(), overrides=['encode=none']).name)"
     )
     env = os.environ | {"PYTHONPATH": str(site)}
     done = subprocess.run(
