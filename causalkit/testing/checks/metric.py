@@ -27,7 +27,7 @@ _STANDS_FOR: Mapping[str, Mapping[str, Any]] = {
 """What is taken away with each thing that a metric may need."""
 
 
-def _measure(subject: Subject, run: SmallRun, context: Context = Context(), **changes: Any) -> Measurement:
+def measure_of(subject: Subject, run: SmallRun, context: Context = Context(), **changes: Any) -> Measurement:
     """The measurement of a run, some of whose outputs are replaced."""
     outputs = replace(run.outputs, **changes)
     return _sound(subject.fresh().measure(outputs, run.test, run.truth, context=context))
@@ -43,10 +43,10 @@ def _sound(answer: Any) -> Measurement:
     return answer
 
 
-def _measured(subject: Subject) -> tuple[SmallRun, Measurement]:
+def measured(subject: Subject) -> tuple[SmallRun, Measurement]:
     """The plain run and its value; a metric that has none for it is left in peace."""
     run = small_run()
-    found = _measure(subject, run)
+    found = measure_of(subject, run)
     if math.isnan(found.value):
         raise NotApplicable(f"it measures nothing in the small run: {found.note}")
     return run, found
@@ -64,7 +64,7 @@ def needs_are_known(subject: Subject) -> None:
 @check("metric")
 def gives_a_measurement(subject: Subject) -> None:
     """`measure` gives a Measurement with a name, and n where there is a value."""
-    found = _measure(subject, small_run())
+    found = measure_of(subject, small_run())
     assert isinstance(found.name, str) and found.name.strip(), "the measurement has no name"
     assert found.n >= 0, f"n is {found.n}"
     assert math.isnan(found.value) or found.n > 0, f"the value is {found.value:.4g}, of n = 0 units; say of how many"
@@ -73,7 +73,7 @@ def gives_a_measurement(subject: Subject) -> None:
 @check("metric")
 def its_interval_holds_the_value(subject: Subject) -> None:
     """Lower and upper limit are both there or both not, and the value lies between them."""
-    _, found = _measured(subject)
+    _, found = measured(subject)
     limits = [float(found.lower), float(found.upper)]
     if not np.isfinite(limits).any():
         raise NotApplicable("it gives no interval")
@@ -84,13 +84,13 @@ def its_interval_holds_the_value(subject: Subject) -> None:
 @check("metric")
 def reads_what_it_says_it_needs(subject: Subject) -> None:
     """What is not in `needs` may be absent: the value is the same."""
-    run, found = _measured(subject)
+    run, found = measured(subject)
     rest = KNOWN - subject.fresh().needs
     gone = {name: value for need in rest for name, value in _STANDS_FOR[need].items()}
     bare = SmallRun(run.outputs, replace(run.test, truth=None), None) if "truth" in rest else run
     said = f"without {', '.join(sorted(rest))}, which it does not say it needs"
     try:
-        again = _measure(subject, bare, **gone)
+        again = measure_of(subject, bare, **gone)
     except Exception as error:
         raise AssertionError(f"{said}, it raised {type(error).__name__}: {error}") from error
     _same(again, found, said)
@@ -143,32 +143,38 @@ def stands_an_empty_ranking(subject: Subject) -> None:
 @check("metric")
 def rows_permuted_give_the_same_value(subject: Subject) -> None:
     """The order of the held-out rows changes nothing."""
-    run, found = _measured(subject)
+    run, found = measured(subject)
     rows = run.test.interactions.frame().sample(frac=1, random_state=3).reset_index(drop=True)
-    _same(_measure(subject, replace_rows(run, rows)), found, "with its rows in another order")
+    _same(measure_of(subject, replace_rows(run, rows)), found, "with its rows in another order")
 
 
 @check("metric")
 def ids_do_not_matter(subject: Subject) -> None:
     """Under other names of users and items, the value is the same."""
-    _, found = _measured(subject)
-    _same(_measure(subject, small_run("client", "thing")), found, "with other names of users and items")
+    _, found = measured(subject)
+    _same(measure_of(subject, small_run("client", "thing")), found, "with other names of users and items")
+    run = small_run()
+    rows = run.test.interactions.frame().copy()
+    for name in ("user", "item", "segment"):
+        known = list(rows[name].cat.categories)
+        rows[name] = rows[name].cat.reorder_categories([*known[2:], *known[:2]])
+    _same(measure_of(subject, replace_rows(run, rows)), found, "with the categories of ids in another order")
 
 
 @check("metric")
 def weights_are_frequencies(subject: Subject) -> None:
     """A held-out row of weight 2 counts as much as the row twice."""
-    run, _ = _measured(subject)
+    run, _ = measured(subject)
     rows = run.test.interactions.frame()
     twice = rows["week"].eq(rows["week"].max()).to_numpy()
     schema = run.test.schema.with_columns([Column("people", "weight", "count")])
     weighed = replace(run.test, schema=schema)
     doubled = rows.loc[rows.index.repeat(1 + twice)].reset_index(drop=True)
     found = [
-        _measure(subject, SmallRun(run.outputs, replace(weighed, interactions=Table(frame)), run.truth)).value
+        measure_of(subject, SmallRun(run.outputs, replace(weighed, interactions=Table(frame)), run.truth)).value
         for frame in (rows.assign(people=1.0 + twice), doubled.assign(people=1.0))
     ]
-    assert _close(*found), f"with rows of weight 2 it measured {found[0]:.6g}, and with these rows twice {found[1]:.6g}"
+    assert close(*found), f"with rows of weight 2 it measured {found[0]:.6g}, and with these rows twice {found[1]:.6g}"
 
 
 @check("metric")
@@ -200,10 +206,10 @@ def repeats_under_one_seed(subject: Subject) -> None:
 @check("metric")
 def training_rows_are_not_what_is_measured(subject: Subject) -> None:
     """The value comes from the held-out rows or the truth: other training outcomes do not move it."""
-    run, found = _measured(subject)
+    run, found = measured(subject)
     rows = run.outputs.training.interactions.frame()
     turned = replace(run.outputs.training, interactions=Table(rows.assign(bought=1 - rows["bought"])))
-    _same(_measure(subject, run, training=turned), found, "with other outcomes in the training rows")
+    _same(measure_of(subject, run, training=turned), found, "with other outcomes in the training rows")
 
 
 def replace_rows(run: SmallRun, rows: Any) -> SmallRun:
@@ -226,10 +232,11 @@ def _stood(call: Callable[[], Any], given: str) -> Measurement | None:
 
 
 def _same(again: Measurement, first: Measurement, said: str) -> None:
-    assert _close(again.value, first.value), f"{said}, it measured {_told(again)} and not {_told(first)}"
+    assert close(again.value, first.value), f"{said}, it measured {_told(again)} and not {_told(first)}"
 
 
-def _close(a: float, b: float) -> bool:
+def close(a: float, b: float) -> bool:
+    """Whether two values are the same, but for rounding."""
     return bool(np.isclose(a, b, rtol=1e-6, atol=1e-9, equal_nan=True))
 
 

@@ -18,19 +18,18 @@ from causalkit.testing.kit import Subject, check
 from causalkit.types import Column, Propensities
 
 _CLOSE = 1e-6
-_TOLD_APART = 4.0
-"""Standard errors beyond which a difference is no chance."""
 
 Floats = npt.NDArray[np.float64]
 
 
-def _fitted(subject: Subject, case: Case) -> Any:
+def fitted_to(subject: Subject, case: Case) -> Any:
+    """A fresh copy, fitted to a case."""
     made = subject.fresh()
     made.fit(case.dataset, context=Context())
     return made
 
 
-def _predicted(model: Any, rows: pd.DataFrame) -> Floats:
+def predicted(model: Any, rows: pd.DataFrame) -> Floats:
     """Its probabilities for `rows`, once they have been looked at."""
     found = model.predict(rows, context=Context())
     assert isinstance(found, Propensities), f"predict must give Propensities, got {type(found).__name__}"
@@ -46,7 +45,7 @@ def _predicted(model: Any, rows: pd.DataFrame) -> Floats:
 
 
 def _gives(subject: Subject, case: Case, rows: pd.DataFrame | None = None) -> Floats:
-    return _predicted(_fitted(subject, case), case.rows if rows is None else rows)
+    return predicted(fitted_to(subject, case), case.rows if rows is None else rows)
 
 
 def _refused(subject: Subject, case: Case, rows: pd.DataFrame | None = None) -> Floats | None:
@@ -94,16 +93,16 @@ def an_unfitted_one_says_so(subject: Subject) -> None:
 def a_probability_for_each_row(subject: Subject) -> None:
     """`predict` gives `Propensities`: a float in (0, 1) for each row; for no rows, none."""
     case = log()
-    made = _fitted(subject, case)
-    _predicted(made, case.rows)
-    _predicted(made, case.rows.iloc[:0])
+    made = fitted_to(subject, case)
+    predicted(made, case.rows)
+    predicted(made, case.rows.iloc[:0])
 
 
 @check("propensity")
 def says_how(subject: Subject) -> None:
     """`Propensities.how` says in words how they were had."""
     case = log()
-    told = _fitted(subject, case).predict(case.rows, context=Context()).how
+    told = fitted_to(subject, case).predict(case.rows, context=Context()).how
     assert isinstance(told, str), f"how must be text, got {told!r}"
     assert told.strip(), "how is empty: say how the probabilities were had, such as 'logistic regression on price'"
 
@@ -112,26 +111,32 @@ def says_how(subject: Subject) -> None:
 def follows_its_rows(subject: Subject) -> None:
     """A row has the same probability whichever rows stand beside it, in whatever order and under whatever index."""
     case = log()
-    made, rows = _fitted(subject, case), case.rows
-    whole = pd.Series(_predicted(made, rows), rows.index)
+    made, rows = fitted_to(subject, case), case.rows
+    whole = pd.Series(predicted(made, rows), rows.index)
     some = rows.sample(frac=0.4, random_state=2)
-    got = _predicted(made, some)
+    got = predicted(made, some)
     assert _same(whole.loc[some.index].to_numpy(), got, _CLOSE), (
         "some rows, in another order, have other probabilities than among all; predict row by row, and keep the order"
     )
-    again = _predicted(made, some.set_axis(range(7, 7 + len(some))))
+    again = predicted(made, some.set_axis(range(7, 7 + len(some))))
     assert _same(got, again), "rows under another index have other probabilities; go by position, not by index"
+    known = list(some["item"].cat.categories)
+    coded = some.assign(item=some["item"].cat.reorder_categories([*known[2:], *known[:2]]))
+    assert _same(got, predicted(made, coded), _CLOSE), (
+        "rows whose item column has its categories in another order have other probabilities; "
+        "find ids by name, for a category's code is of its own table alone"
+    )
 
 
 @check("propensity")
 def leaves_its_input_alone(subject: Subject) -> None:
     """Neither `fit` nor `predict` writes to what it is given."""
     case, before = log(), log()
-    made = _fitted(subject, case)
+    made = fitted_to(subject, case)
     found = altered(before, case)
     assert not found, f"fit: {found}; work on a copy (`rows.assign(…)`)"
     rows = case.rows
-    _predicted(made, rows)
+    predicted(made, rows)
     assert rows.equals(before.rows), "predict writes to the rows that it is given; work on a copy"
 
 
@@ -142,7 +147,7 @@ def fit_repeats(subject: Subject) -> None:
     first = _gives(subject, case)
     for what, one in (("a fresh copy", made), ("the same one fitted again", made), ("a clone of it", clone(made))):
         one.fit(case.dataset, context=Context())
-        assert _same(first, _predicted(one, case.rows)), f"{what} gives other probabilities; draw from context.rng"
+        assert _same(first, predicted(one, case.rows)), f"{what} gives other probabilities; draw from context.rng"
 
 
 @check("propensity")
@@ -159,9 +164,9 @@ def draws_from_its_context_alone(subject: Subject) -> None:
 @check("propensity")
 def a_refit_forgets(subject: Subject) -> None:
     """Fitted to one log and then to another, it gives what a fresh one gives of the other."""
-    made, other = _fitted(subject, log(1)), log()
+    made, other = fitted_to(subject, log(1)), log()
     made.fit(other.dataset, context=Context())
-    assert _same(_gives(subject, other), _predicted(made, other.rows)), "fitted before to another log, it differs"
+    assert _same(_gives(subject, other), predicted(made, other.rows)), "fitted before to another log, it differs"
 
 
 @check("propensity")
@@ -195,12 +200,12 @@ def never_reads_the_outcome(subject: Subject) -> None:
 def predicts_without_looking(subject: Subject) -> None:
     """`predict` needs neither exposure nor outcome of the rows, and reads neither."""
     case = log()
-    made, rows = _fitted(subject, case), case.rows
-    first = _predicted(made, rows)
-    flipped = _predicted(made, rows.assign(shown=1 - rows["shown"], bought=1 - rows["bought"]))
+    made, rows = fitted_to(subject, case), case.rows
+    first = predicted(made, rows)
+    flipped = predicted(made, rows.assign(shown=1 - rows["shown"], bought=1 - rows["bought"]))
     assert _same(first, flipped), "predict reads whether the row was exposed, or its outcome"
     try:
-        bare = _predicted(made, rows.drop(columns=["shown", "bought", "opened"]))
+        bare = predicted(made, rows.drop(columns=["shown", "bought", "opened"]))
     except KeyError as error:
         raise AssertionError(f"predict needs the column {error} of the rows, which they may not have") from error
     assert _same(first, bare), "predict gives other probabilities for rows without exposure and outcome"
@@ -251,56 +256,15 @@ def a_log_without_choice(subject: Subject) -> None:
 
 
 @check("propensity")
-def is_calibrated(subject: Subject) -> None:
-    """Where exposure is a coin, the mean probability is near the share of new rows that were exposed."""
-    case = log(follow=0.0)
-    made = _fitted(subject, case)
-    found, shown, decisions = _new(made, follow=0.0)
-    error = (0.25 / decisions + 0.25 / 160) ** 0.5
-    off = abs(found.mean() - shown.mean())
-    assert off < _TOLD_APART * error, f"it expects {found.mean():.1%} of new rows exposed, and {shown.mean():.1%} were"
-
-
-@check("propensity")
-def no_worse_than_one_number(subject: Subject) -> None:
-    """On new rows it is not clearly worse than one probability for all, be exposure by price or a coin."""
-    for follow in (0.0, 1.5):
-        case = log(follow=follow)
-        found, shown, decisions = _new(_fitted(subject, case), follow=follow)
-        one = float(case.rows["shown"].mean())
-        loss, plain = _loss(found, shown), _loss(np.full(len(shown), one), shown)
-        noise = float((loss - plain).std()) / decisions**0.5
-        worse = float((loss - plain).mean())
-        assert worse < _TOLD_APART * noise + 0.05, (
-            f"its log loss on new rows is {loss.mean():.3f}, where one probability for all has {plain.mean():.3f}"
-        )
-
-
-def _new(made: Any, follow: float) -> tuple[Floats, Floats, int]:
-    """Probabilities and exposure of new rows of the items that can be compared, and how many decisions these are."""
-    found, shown = [], []
-    for seed in (11, 12, 13):
-        rows = log(seed, follow=follow).rows
-        rows = rows[~rows["item"].isin(["item-6", "item-7"])]
-        found.append(_predicted(made, rows))
-        shown.append(rows["shown"].to_numpy(float))
-    return np.concatenate(found), np.concatenate(shown), 3 * 6 * 20
-
-
-def _loss(p: Floats, shown: Floats) -> Floats:
-    return np.asarray(-np.where(shown == 1, np.log(p), np.log1p(-p)))
-
-
-@check("propensity")
 def a_fitted_one_can_be_pickled(subject: Subject) -> None:
     """A fitted model goes to another process and back, and predicts the same."""
     case = log()
-    made = _fitted(subject, case)
+    made = fitted_to(subject, case)
     try:
         back = pickle.loads(pickle.dumps(made))  # noqa: S301 (written the moment before)
     except Exception as error:
         raise AssertionError(f"it can't be pickled once fitted: {error}; keep open files and functions out") from error
-    assert _same(_predicted(made, case.rows), _predicted(back, case.rows)), "pickled and read back, it differs"
+    assert _same(predicted(made, case.rows), predicted(back, case.rows)), "pickled and read back, it differs"
 
 
 @check("propensity")

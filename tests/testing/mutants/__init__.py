@@ -25,6 +25,7 @@ FILES = (
     "ranker_rows",
     "explainer",
     "metric",
+    "metric_intervals",
     "llm",
     "executor",
     "tracker",
