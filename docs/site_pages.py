@@ -1,7 +1,7 @@
 """What the documentation site shows straight from the code: reference pages, and tables of checks. mkdocs runs it.
 
 Nothing here is committed as text, so none of it can be out of date. A page asks for a table by a comment:
-`<!-- made: component estimator -->`, `<!-- made: checks estimator -->`, `<!-- made: worlds effect -->`,
+`<!-- made: page CONTRIBUTING -->`, `<!-- made: component estimator -->`, `<!-- made: checks estimator -->`, `<!-- made: worlds effect -->`,
 `<!-- made: assumptions -->` or `<!-- made: decisions -->`.
 """
 
@@ -86,7 +86,13 @@ def decisions(_: str | None = None) -> str:
     )
 
 
+def page_of(name: str) -> str:
+    """A page of the repository's root; its links into docs/ are links within the site."""
+    return (DOCS.parent / f"{name}.md").read_text(encoding="utf-8").replace("](docs/", "](")
+
+
 TABLES: dict[str, Callable[..., str]] = {
+    "page": page_of,
     "component": component,
     "checks": checks,
     "assumptions": assumed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -20,6 +21,7 @@ def test_fault_2_a_closed_terminal_leaves_an_interrupted_run_that_goes_on(tmp_pa
     folder = Folder(tmp_path / "work")
     child, terminal = pty.fork()
     if not child:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests themselves may run under nohup
         os.chdir(folder.path)
         os.execve(COMMAND[0], [*COMMAND, "run", "small.yaml", *SMALL_PARTS], environment())
     waited = time.monotonic() + 60
