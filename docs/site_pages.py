@@ -1,8 +1,8 @@
 """What the documentation site shows straight from the code: reference pages, and tables of checks. mkdocs runs it.
 
-Nothing here is committed as text, so none of it can be out of date. A page asks for a table by a comment:
-`<!-- made: page CONTRIBUTING -->`, `<!-- made: component estimator -->`, `<!-- made: checks estimator -->`, `<!-- made: worlds effect -->`,
-`<!-- made: assumptions -->` or `<!-- made: decisions -->`.
+Nothing here is committed as text, so none of it can be out of date. A page asks for what is made here by a comment:
+`<!-- made: page CONTRIBUTING -->`, `<!-- made: component estimator -->`, `<!-- made: checks estimator -->`,
+`<!-- made: worlds effect -->`, `<!-- made: assumptions -->` or `<!-- made: decisions -->`.
 """
 
 from __future__ import annotations
