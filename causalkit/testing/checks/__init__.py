@@ -2,6 +2,7 @@
 
 from causalkit.testing.checks import (  # noqa: F401
     any_kind,
+    any_process,
     any_use,
     dataset,
     discoverer,

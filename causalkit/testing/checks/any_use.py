@@ -7,12 +7,12 @@ import reprlib
 from inspect import signature
 
 from causalkit.components import KINDS, Context
-from causalkit.errors import Interrupted, NotFitted
+from causalkit.errors import Interrupted, ModelUnavailable, NotFitted
 from causalkit.testing.checks._contexts import Stop
 from causalkit.testing.checks._doing import do
 from causalkit.testing.checks._fresh import newborn
 from causalkit.testing.checks._watching import captured, learned, told, used, watched
-from causalkit.testing.kit import NotApplicable, Subject, check
+from causalkit.testing.kit import NotApplicable, Subject, Unverified, check
 
 
 @check()
@@ -66,6 +66,8 @@ def goes_to_a_worker_process(subject: Subject) -> None:
 def can_be_used(subject: Subject) -> None:
     """Its methods run, on something small and of the usual form."""
     error = watched(subject).error
+    if isinstance(error, ModelUnavailable):
+        raise Unverified(f"its model is not here: {error.what}; declare `examples` that can be used without it")
     if error is not None:
         raise error
 

@@ -100,8 +100,10 @@ def leaves_questions_alone(subject: Subject) -> None:
     """The list of questions and the schema stay as they were."""
     asked, schema = questions(), deepcopy(ANSWER)
     before = list(asked)
-    _ask(subject, [])
-    subject.fresh().ask(asked, schema, context=Context())
+    try:
+        subject.fresh().ask(asked, schema, context=Context())
+    except ModelUnavailable as error:
+        raise Unverified(_unasked(error)) from None
     assert asked == before, "ask changed the list of questions"
     assert schema == ANSWER, "ask changed the schema that it was given; copy it first"
 
@@ -110,7 +112,11 @@ def _ask(subject: Subject, asked: Sequence[Question], schema: dict[str, Any] = A
     try:
         return subject.fresh().ask(asked, deepcopy(schema), context=Context())
     except ModelUnavailable as error:
-        raise Unverified(f"the model cannot be asked here: {error.what}; declare `examples` that can") from None
+        raise Unverified(_unasked(error)) from None
+
+
+def _unasked(error: ModelUnavailable) -> str:
+    return f"the model cannot be asked here: {error.what}; declare `examples` that can"
 
 
 def _by_id(found: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 FILES = (
     "any_kind",
+    "any_process",
     "dataset",
     "encoder",
     "discoverer",
