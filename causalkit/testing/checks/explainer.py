@@ -145,6 +145,14 @@ def texts_tell_the_effect_and_its_interval(subject: Subject) -> None:
     ):
         text = _one(subject, run, other).text
         assert text != plain, f"of {said} it says the same: {text}"
+    assert run.outputs.ranking is not None
+    listed = run.outputs.ranking.table.query("scope == 'segment'").head(1)
+    rankings = [replace(run.outputs.ranking, table=table) for table in (listed, listed.assign(lower=-0.9, upper=0.95))]
+    narrow, wide = (_explain(subject, run, ranking)[0].text for ranking in rankings)
+    assert narrow != wide, (
+        f"where the recommendation has another interval than its item, it says the same: {wide}; tell what the row "
+        "of ranking.table says, which may be of a segment or a pair"
+    )
 
 
 @check("explainer")
