@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from causalkit.statistics import benjamini_hochberg, e_value, t_interval, two_si
 from causalkit.types import ITEM_COLUMNS, Dataset, Estimand, Pooled, Table, adjustment_columns
 
 __all__ = [
+    "Units",
     "adjusted",
+    "arm_means",
     "bare",
     "codes_of",
     "design",
@@ -30,9 +32,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
-def codes_of(column: pd.Series[Any], index: pd.Index[Any]) -> npt.NDArray[np.int64]:
+def codes_of(column: pd.Series[Any], index: pd.Index[Any]) -> Ints:
     """Each value's place in `index`, -1 where it is not there; fast for categoricals."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         place = np.append(index.get_indexer(column.cat.categories), -1)
@@ -40,7 +43,7 @@ def codes_of(column: pd.Series[Any], index: pd.Index[Any]) -> npt.NDArray[np.int
     return np.asarray(index.get_indexer(pd.Index(column)), np.int64)
 
 
-def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
+def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[Ints, int]:
     """Codes 0 … n-1 of the combinations of columns `names` that occur, in order of their values, and n.
 
     What is dealt or drawn by these codes does not depend on the order of rows.
@@ -51,6 +54,59 @@ def unit_codes(rows: pd.DataFrame, names: Sequence[str]) -> tuple[npt.NDArray[np
         place = np.append(ranks(pd.Index(np.asarray(found))), -1)[codes]
         combined = pd.factorize(combined * (len(found) + 1) + place + 1, sort=True)[0].astype(np.int64)
     return combined, int(combined.max(initial=-1)) + 1
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is independent in a log: the units that its rows belong to.
+
+    Parameters
+    ----------
+    code : each row's unit, 0 …, `[rows]`.
+    each : how many units a row's unit stands for, `[rows]`: one, or the row's weight where rows are the units.
+    """
+
+    code: Ints
+    each: Floats
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, dataset: Dataset) -> Units:
+        """Assignment units within items; rows themselves where the log declares no unit."""
+        if not dataset.unit:
+            return cls(np.arange(len(rows)), dataset.weights(rows))
+        return cls(unit_codes(rows, [dataset.item, *dataset.unit])[0], np.ones(len(rows)))
+
+    def by_arm(self, group: Ints, arm: Ints, groups: int) -> Floats:
+        """Units with unexposed and with exposed rows in each group, `[groups, 2]`."""
+        cell = 2 * group + arm
+        first, _ = self._within(cell)
+        return _sums(cell[first], self.each[first], 2 * groups).reshape(groups, 2)
+
+    def variance(self, pull: Floats, group: Ints, groups: int) -> Floats:
+        """Variance of each group's estimate: rows' pulls on it, summed within units, squared and summed, `[groups]`.
+
+        Liang & Zeger 1986, Biometrika 73, without a correction for few units. A row's pull on a weighted mean is its
+        weight times its distance from that mean, over the mean's weight; a mean that is subtracted pulls the other way.
+        """
+        first, place = self._within(group)
+        return _sums(group[first], _sums(place, pull, len(first)) ** 2 / self.each[first], groups)
+
+    def _within(self, group: Ints) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The first row of each unit in each group, and each row's place among those."""
+        key = group * (int(self.code.max(initial=0)) + 1) + self.code
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        return first, place
+
+
+def arm_means(group: Ints, arm: Ints, outcome: Floats, weight: Floats, groups: int) -> tuple[Floats, Floats]:
+    """Mean outcome and weight of each group's unexposed and exposed rows, both `[groups, 2]`; NaN without rows."""
+    cell = 2 * group + arm
+    mass, total = (_sums(cell, part, 2 * groups).reshape(groups, 2) for part in (weight, weight * outcome))
+    return np.divide(total, mass, out=np.full((groups, 2), np.nan), where=mass > 0), mass
+
+
+def _sums(place: npt.NDArray[np.integer[Any]], values: Floats, count: int) -> Floats:
+    return np.asarray(np.bincount(place, values, count), float)
 
 
 def bare(dataset: Dataset) -> Dataset:
@@ -206,7 +262,7 @@ def _both(estimate: npt.ArrayLike, stderr: npt.ArrayLike) -> tuple[Floats, Float
     return np.where(known, estimate, np.nan), np.where(known, stderr, np.nan)
 
 
-def ranks(ids: pd.Index[Any]) -> npt.NDArray[np.int64]:
+def ranks(ids: pd.Index[Any]) -> Ints:
     """Each id's place in their sorted order."""
     place = np.empty(len(ids), np.int64)
     place[_sorted(ids)] = np.arange(len(ids))

@@ -48,6 +48,18 @@ def test_rows_without_a_like_row_in_the_other_arm_are_left_out_and_counted():
     assert row["reason"] == "20% of rows lie in strata without both arms, and are left out"
 
 
+def test_what_the_rows_of_a_unit_share_takes_nothing_from_its_own_difference():
+    user, shown = np.repeat(np.arange(40), 2), np.tile([0, 1], 40)
+    rng = np.random.default_rng(0)
+    bought = rng.normal(size=40)[user] + shown + 0.1 * rng.normal(size=80)
+    log = by_hand(*[(0, int(t), y) for t, y in zip(shown, bought, strict=True)])
+    columns = (*log.schema.columns, Column("user", "user", "categorical"))
+    rows = Table(log.interactions.frame().assign(user=pd.Categorical(user)))
+    row = read(Dataset(rows, Schema(columns, assignment=("user",)), log.items))
+    own = np.diff(bought.reshape(40, 2))  # paired: the error of a mean of 40 differences
+    assert row["raw_stderr"] == pytest.approx(own.std(ddof=1) / 40**0.5, rel=0.02)
+
+
 def test_where_most_rows_cannot_be_compared_there_is_a_reason_and_no_number():
     row = read(by_hand(*[(0, 1, 100.0)] * 7, *HIGH))
     assert np.isnan(row["effect"])

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from causalkit import Context, Dataset, Effects, Estimand, component
 from causalkit.errors import DataError
-from causalkit.estimation import adjusted, codes_of, design, item_table, needed_columns, sound_rows, unit_codes
+from causalkit.estimation import Units, adjusted, arm_means, codes_of, design, item_table, needed_columns, sound_rows
 
 
 @component  # the annotated fields below become parameters, validated; the string under each is its help
@@ -34,27 +34,25 @@ class StratifiedDifference:
             raise DataError("there are no rows to estimate effects from", "Check the split and the population.")
         item, arm = codes_of(rows[dataset.item], dataset.items.index), rows[estimand.treatment].to_numpy(int)
         y, w, x = rows[estimand.outcome].to_numpy(float), dataset.weights(rows), design(dataset, rows, names)
-        unit = unit_codes(rows, [dataset.item, *dataset.unit])[0] if dataset.unit else np.arange(len(rows))
-        each = np.ones(len(rows)) if dataset.unit else w  # weights are frequencies: how many units a row stands for
-        arms = _units(2 * item + arm, unit, each, n)
+        units = Units.of(rows, dataset)
+        arms = units.by_arm(item, arm, n)
         # 2. Strata with two units of each arm; rows elsewhere have nothing to be compared with, and are counted.
         most = np.clip((arms.min(axis=1) / 4) ** (1 / max(x.shape[1], 1)), 2, self.bins).astype(int)
         stratum = _strata(item, x, w, most[item])
-        units = _units(2 * stratum + arm, unit, each, stratum.max() + 1)
-        owner, both = item[np.unique(stratum, return_index=True)[1]], units.min(axis=1) >= 2
+        owner = item[np.unique(stratum, return_index=True)[1]]
+        apiece = units.by_arm(stratum, arm, len(owner))
+        both = apiece.min(axis=1) >= 2
         lost = np.bincount(item, w * ~both[stratum], n) / np.maximum(np.bincount(item, w, n), 1e-300)
         # 3. Means by stratum and arm. Strata count by their rows, or by their exposed rows where the target is `att`.
-        cell = 2 * stratum + arm
-        mass, sums = (np.bincount(cell, part, units.size).reshape(-1, 2) for part in (w, w * y))
-        mean = sums / np.maximum(mass, 1e-300)
+        mean, mass = arm_means(stratum, arm, y, w, len(owner))
+        mean = np.nan_to_num(mean)  # an arm without rows: its stratum counts for nothing
         counts = both * (mass[:, 1] if estimand.target == "att" else mass.sum(axis=1))
         share = counts / np.maximum(np.bincount(owner, counts, n), 1e-300)[owner]
         effect, baseline = (np.bincount(owner, share * part, n) for part in (mean[:, 1] - mean[:, 0], mean[:, 0]))
         # 4. Errors: each row's pull on the effect, summed within units before it is squared (Liang & Zeger 1986).
-        pull = share[stratum] * w * (y - mean.ravel()[cell]) / mass.ravel()[cell]
-        pull *= np.sqrt(units / np.maximum(units - 1, 1)).ravel()[cell]  # a mean lies close to what it is the mean of
-        owns, first = np.unique(unit, return_index=True)
-        variance = np.bincount(item[first], np.bincount(unit, pull)[owns] ** 2 / each[first], n)
+        pull = (2 * arm - 1) * share[stratum] * w * (y - mean[stratum, arm]) / mass[stratum, arm]
+        pull *= np.sqrt(apiece / np.maximum(apiece - 1, 1))[stratum, arm]  # a mean lies close to what it is a mean of
+        variance = units.variance(pull, item, n)
         # 5. A number that can't be had is NaN with a reason; one to be careful with has a reason too.
         apart = [f"{part:.0%} of rows lie in strata without both arms, and are left out" for part in lost]
         wrong = (arms.min(axis=1) < self.least, lost > 0.5, ~(variance > 0), lost > 0.05)
@@ -64,17 +62,9 @@ class StratifiedDifference:
         counted = {"treated": arms[:, 1], "control": arms[:, 0], "df": np.maximum(2 * arms.min(axis=1) - 2, 1)}
         table = item_table(dataset.items.index, **found, **counted, reason=np.select(wrong, why, ""))
         # 6. What it rests on, in words: receipts print them beside the effect.
-        said = (
-            f"Within one of {self.bins} bins or fewer of {', '.join(names) or 'nothing'}, exposure is as if by chance."
-        )
+        said = f"Within {self.bins} bins or fewer of {', '.join(names) or 'nothing'}, exposure is as if by chance."
         self.effects_ = Effects(table, assumptions=(said,))
         return self
-
-
-def _units(code: Any, unit: Any, each: Any, n: int) -> Any:
-    """Units of each of `n` groups, unexposed and exposed `[n, 2]`; `code` is twice the group, plus the arm."""
-    first = np.unique(np.stack([code, unit]), axis=1, return_index=True)[1]
-    return np.bincount(code[first], each[first], 2 * n).reshape(n, 2)
 
 
 def _strata(item: Any, x: Any, w: Any, bins: Any) -> Any:
