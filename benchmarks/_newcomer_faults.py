@@ -48,8 +48,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "estimator": _fault(
         "writes into the log, and prints",
-        "        each = np.ones",
-        "        dataset.interactions.data['seen'] = 1\n        print('fitting')\n        each = np.ones",
+        "        units = Units.of(",
+        "        dataset.interactions.data['seen'] = 1\n        print('fitting')\n        units = Units.of(",
         "any/prints-nothing",
         "estimator/leaves-its-input-alone",
     ),

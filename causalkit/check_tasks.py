@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points, metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from causalkit import disabling
 from causalkit.components import Declaration
 from causalkit.isolation import StrayError, contained
 from causalkit.plugin_hooks import SPELLING, module_exists, wrong_hooks
+from causalkit.probe import imported, look_at
 from causalkit.registry import GROUP, Entry, Registry
 
 __all__ = ["checked", "declared", "made"]
@@ -70,7 +70,6 @@ def made(kind: str, target: str, examples: str, folder: str) -> list[dict[str, A
     """How each example of a component is made, and what it assumes."""
     from causalkit.assumptions import assumed_by
     from causalkit.errors import ComponentError
-    from causalkit.probe import look_at
 
     look_at(kind, target)
     found = _examples(target, examples, folder)
@@ -92,13 +91,8 @@ def checked(kind: str, target: str, examples: str, folder: str, at: int, check: 
 @cache
 def _examples(target: str, examples: str, folder: str) -> tuple[Any, ...]:
     if examples:
-        return tuple(_found(examples)(Path(tempfile.mkdtemp(dir=folder))))
-    return (_found(target)(),)
-
-
-def _found(place: str) -> Any:
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module), attribute)
+        return tuple(imported(examples)(Path(tempfile.mkdtemp(dir=folder))))
+    return (imported(target)(),)
 
 
 def _undeclared(registry: Registry, hooks: list[str]) -> Iterator[str]:
@@ -141,7 +135,7 @@ def _wrong_examples(declaration: Declaration) -> str:
         return f"examples {declaration.examples!r} is not 'package.module:function' of a module that is there"
     try:
         with contained():
-            function: Callable[..., Any] = _found(declaration.examples)
+            function: Callable[..., Any] = imported(declaration.examples)
     except StrayError as error:
         return f"examples {declaration.examples!r}: {error}"
     return "" if callable(function) else f"examples {declaration.examples!r} is no function"

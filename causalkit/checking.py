@@ -12,7 +12,7 @@ from causalkit import disabling
 from causalkit.errors import PluginError, UsageError, nearest
 from causalkit.probing import PATIENCE, Bench, Outcome
 from causalkit.registry import GROUP
-from causalkit.testing.kit import CHECKS, Finding, checks_for
+from causalkit.testing.kit import CHECKS, STATUSES, Finding, Judged, checks_for
 
 __all__ = ["ComponentCard", "DistributionCard", "as_json", "check_distribution", "counts", "summary_of"]
 
@@ -34,7 +34,7 @@ _SUMMARIES = {
 
 
 @dataclass(frozen=True)
-class ComponentCard:
+class ComponentCard(Judged):
     """What the checks found of one component.
 
     Parameters
@@ -48,20 +48,6 @@ class ComponentCard:
     example: str
     assumes: tuple[str, ...] | None
     findings: tuple[Finding, ...]
-
-    def of(self, status: str) -> tuple[Finding, ...]:
-        """The findings of one status."""
-        return tuple(found for found in self.findings if found.status == status)
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing failed."""
-        return not self.of("failed")
-
-    @property
-    def verified(self) -> bool:
-        """Whether nothing failed and nothing is left unverified."""
-        return self.passed and not self.of("unverified")
 
 
 @dataclass(frozen=True)
@@ -211,4 +197,4 @@ def as_json(card: DistributionCard) -> dict[str, Any]:
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:
     """How many findings of each status."""
-    return {s: sum(f.status == s for f in findings) for s in ("passed", "failed", "not-applicable", "unverified")}
+    return {status: sum(found.status == status for found in findings) for status in STATUSES}

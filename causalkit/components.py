@@ -12,6 +12,7 @@ from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from causalkit.context import Context
+from causalkit.errors import UsageError, nearest
 from causalkit.parameters import clone, component
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     "Tracker",
     "clone",
     "component",
+    "kind_named",
 ]
 
 API = 1
@@ -130,6 +132,18 @@ def _kind(name: str) -> Callable[[P], P]:
         return protocol
 
     return enter
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises
+    ------
+    UsageError : there is none.
+    """
+    if name not in KINDS:
+        raise UsageError(f"there is no kind {name!r}{nearest(name, KINDS)}", f"Kinds: {', '.join(KINDS)}.")
+    return KINDS[name]
 
 
 @_kind("dataset")

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from causalkit.isolation import StrayError, contained
 
-__all__ = ["look_at", "main"]
+__all__ = ["imported", "look_at", "main"]
 
 
 def main() -> None:
@@ -43,8 +43,7 @@ def look_at(kind: str, target: str) -> None:
     from causalkit.errors import ComponentError
     from causalkit.parameters import json_schema
 
-    module, _, attribute = target.partition(":")
-    cls = getattr(import_module(module), attribute)
+    cls = imported(target)
     if not (isinstance(cls, type) and hasattr(cls, "get_params")):
         raise ComponentError(f"{target} is not a class under @component")
     lacking = [name for name in KINDS[kind].methods if not callable(getattr(cls, name, None))]
@@ -53,11 +52,16 @@ def look_at(kind: str, target: str) -> None:
     json_schema(cls)
 
 
+def imported(place: str) -> Any:
+    """What is at `"package.module:name"`."""
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def _done(name: str, arguments: Any) -> dict[str, Any]:
-    module, _, function = name.partition(":")
     try:
         with contained():
-            return {"value": getattr(import_module(module), function)(*arguments)}
+            return {"value": imported(name)(*arguments)}
     except StrayError as error:
         return {"fault": str(error)}
 

@@ -36,11 +36,10 @@ def check(dist: str, component: str | None, kind: str | None, timeout: float, ou
     failure.
     """
     from causalkit.checking import as_json, check_distribution
-    from causalkit.components import KINDS
-    from causalkit.errors import UsageError, nearest
+    from causalkit.components import kind_named
 
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"there is no kind {kind!r}{nearest(kind, KINDS)}", f"Kinds: {', '.join(KINDS)}.")
+    if kind is not None:
+        kind_named(kind)
     card = check_distribution(dist, component=component, kind=kind, timeout=timeout, say=out.say)
 
     def render(console: Any) -> None:

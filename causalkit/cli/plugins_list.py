@@ -18,14 +18,12 @@ __all__ = ["list_"]
 def list_(kind: str | None, deep: bool, out: Output) -> None:
     """List components by kind; a broken one says why, and stops nothing."""
     from causalkit.cli._plugin_tables import as_json, print_broken, print_components
-    from causalkit.components import KINDS
-    from causalkit.errors import UsageError, nearest
+    from causalkit.components import KINDS, kind_named
     from causalkit.registry import default_registry
 
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"there is no kind {kind!r}{nearest(kind, KINDS)}", f"Kinds: {', '.join(KINDS)}.")
+    kinds = list(KINDS) if kind is None else [kind_named(kind).name]
     registry = default_registry()
-    entries = [entry for name in KINDS if kind in (None, name) for entry in registry.of(name)]
+    entries = [entry for name in kinds for entry in registry.of(name)]
     reasons = {id(entry): entry.broken for entry in entries}
     if deep:
         from causalkit.probing import component_faults

@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from causalkit.components import KINDS
-from causalkit.errors import StoreError, UsageError, nearest
+from causalkit.components import KINDS, kind_named
+from causalkit.errors import StoreError, UsageError
 from causalkit.scaffolding.naming import Names
 from causalkit.scaffolding.selecting import SELECTING
 
@@ -59,9 +59,7 @@ def template(kind: str) -> type:
     ------
     UsageError : there is no such kind.
     """
-    if kind not in KINDS:
-        raise UsageError(f"there is no kind {kind!r}{nearest(kind, KINDS)}", f"Kinds: {', '.join(KINDS)}.")
-    module = import_module(f"causalkit.scaffolding.components.{kind}")
+    module = import_module(f"causalkit.scaffolding.components.{kind_named(kind).name}")
     (found,) = (cls for _, cls in inspect.getmembers(module, inspect.isclass) if cls.__module__ == module.__name__)
     return found
 
@@ -100,6 +98,7 @@ def _texts(names: Names, kind: str, source: str) -> dict[str, str]:
     """Every file of the distribution by its path."""
     cls, how = template(kind), SELECTING[kind]
     summary = (inspect.getdoc(cls) or "").splitlines()[0]
+    article = "an" if kind[0] in "aeioul" else "a"  # an llm
     values = {
         "distribution": names.distribution,
         "package": names.package,
@@ -109,8 +108,8 @@ def _texts(names: Names, kind: str, source: str) -> dict[str, str]:
         "kind": kind,
         "hook": KINDS[kind].hook,
         "summary": summary,
-        "article": "an" if kind[0] in "aeioul" else "a",
-        "article_capital": "An" if kind[0] in "aeioul" else "A",
+        "article": article,
+        "article_capital": article.capitalize(),
         "version": _version(),
         "selecting": how.told,
         "line": how.line.replace("NAME", names.name),

@@ -11,17 +11,19 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from causalkit.components import KINDS, clone
-from causalkit.errors import CausalkitError, UsageError, nearest
+from causalkit.components import KINDS, clone, kind_named
+from causalkit.errors import CausalkitError, UsageError
 
 __all__ = [
     "CHECKS",
+    "STATUSES",
     "Check",
     "Finding",
+    "Judged",
     "NotApplicable",
     "ScoreCard",
     "Subject",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 Status = Literal["passed", "failed", "not-applicable", "unverified"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class NotApplicable(Exception):
@@ -106,9 +109,8 @@ def checks_for(kind: str) -> tuple[Check, ...]:
     """The checks that components of a kind are held to."""
     import causalkit.testing.checks  # noqa: F401 (entering them is what importing does)
 
-    if kind not in KINDS:
-        raise UsageError(f"there is no kind {kind!r}{nearest(kind, KINDS)}", f"Kinds: {', '.join(KINDS)}.")
-    return tuple(found for found in CHECKS.values() if kind in found.kinds)
+    wanted = kind_named(kind).name
+    return tuple(found for found in CHECKS.values() if wanted in found.kinds)
 
 
 def kind_of(cls: type) -> str:
@@ -135,18 +137,10 @@ class Finding:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class ScoreCard:
-    """What every check found of one component.
+class Judged:
+    """What follows from the findings of one component's checks."""
 
-    `assumes` is what it says it rests on; None where it says nothing: it is then unverified in planted worlds.
-    """
-
-    kind: str
-    component: str
     findings: tuple[Finding, ...]
-    assumes: frozenset[str] | None = None
-    notes: tuple[str, ...] = field(default=())
 
     def of(self, status: Status) -> tuple[Finding, ...]:
         """The findings of one status."""
@@ -161,6 +155,19 @@ class ScoreCard:
     def verified(self) -> bool:
         """Whether nothing failed and nothing is left unverified."""
         return self.passed and not self.of("unverified")
+
+
+@dataclass(frozen=True)
+class ScoreCard(Judged):
+    """What every check found of one component.
+
+    `assumes` is what it says it rests on; None where it says nothing: it is then unverified in planted worlds.
+    """
+
+    kind: str
+    component: str
+    findings: tuple[Finding, ...]
+    assumes: frozenset[str] | None = None
 
 
 def find(subject: Subject, wanted: Check) -> Finding:
