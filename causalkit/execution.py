@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from causalkit.components import Context, Tracker
 from causalkit.config import Config
 from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError, UsageError
-from causalkit.isolation import said
+from causalkit.isolation import put_back, said
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
 from causalkit.steps import STEPS, plan
@@ -169,7 +169,7 @@ class Execution:
         needs = [f"{step}-{self.shelf.key(step)}", *(store.folder.name for store in work.vectors.values())]
         self.folder.event(kind="begun", step=step, keeps=needs)
         began = time.perf_counter()
-        with copy_on_write():
+        with copy_on_write(), put_back():
             made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
         entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3))
         if journal is not None:
@@ -228,7 +228,8 @@ class Execution:
     def _safely(self, what: str, call: Callable[[], Any], whose: str = "") -> str:
         """Whoever watches a run can't fail or end it; that it tried is an event, and what is returned."""
         try:
-            call()
+            with put_back(streams=False):  # a progress bar may stand in for them
+                call()
         except (Exception, SystemExit) as error:
             fault = f"{f'{whose}: ' if whose else ''}{said(error)}"
             self.folder.event(kind=f"{what}-failed", message=fault)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["StrayError", "contained", "said"]
+__all__ = ["StrayError", "contained", "put_back", "said"]
 
+_MOST = 1000
 _STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -25,7 +28,7 @@ def contained() -> Iterator[None]:
     by itself does not. What ends the process without raising (`os._exit`, a crash) can't be contained here.
     """
     heard: list[int] = []
-    with _listening(heard.append):
+    with _listening(heard.append), put_back():
         try:
             yield
         except BaseException as error:
@@ -34,9 +37,41 @@ def contained() -> Iterator[None]:
             raise StrayError(said(error)) from error
 
 
+@contextmanager
+def put_back(*, streams: bool = True) -> Iterator[None]:
+    """What the code within changes for the whole process is as before after it: the folder, Python's recursion limit.
+
+    So are `sys.stdout` and `sys.stderr`, unless `streams` is false.
+    """
+    folder, limit, before = _folder(), sys.getrecursionlimit(), (sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        if streams:
+            sys.stdout, sys.stderr = before
+        sys.setrecursionlimit(limit)
+        if folder and folder != _folder():
+            with suppress(OSError):
+                os.chdir(folder)
+
+
+def _folder() -> str:
+    """Where the process is; empty where that folder is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 def said(error: BaseException) -> str:
-    """What was raised, one line."""
-    return f"{type(error).__name__}: {error}".strip().rstrip(":")
+    """What was raised, one line that can be printed; whatever its own `__str__` does."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(it can't say what is wrong)"
+    text = text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return f"{type(error).__name__}: {shown}".strip().rstrip(":")
 
 
 @contextmanager

@@ -13,10 +13,21 @@ from causalkit import hookspecs
 from causalkit.components import API, Declaration
 from causalkit.errors import nearest
 
-__all__ = ["SPELLING", "Hooks", "module_exists", "sound_hooks", "wrong_declaration", "wrong_hooks"]
+__all__ = [
+    "NAMEABLE",
+    "SPELLING",
+    "Hooks",
+    "can_be_entered",
+    "module_exists",
+    "sound_hooks",
+    "wrong_declaration",
+    "wrong_hooks",
+]
 
 SPELLING = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """How components are called."""
+NAMEABLE = re.compile(r"[\w.+-]+")
+"""What a config can select, and a file be called by."""
 _KNOWN = tuple(name for name in vars(hookspecs) if name.startswith("causalkit_"))
 
 
@@ -45,12 +56,23 @@ def wrong_hooks(plugin: Any) -> Iterator[str]:
         yield "it has no hook: nothing in it is under @hookimpl"
 
 
+def can_be_entered(item: Any) -> bool:
+    """Whether a declaration has a name to be listed by, whatever else is wrong with it."""
+    name = getattr(item, "name", None)
+    return isinstance(item, Declaration) and isinstance(name, str) and NAMEABLE.fullmatch(name) is not None
+
+
 def wrong_declaration(item: Any) -> str:
     """What is wrong with a declaration, found without importing its target; empty if nothing."""
     if not isinstance(item, Declaration):
         return f"must give Declaration objects, got {type(item).__name__}"
+    for part in ("name", "target", "summary", "examples"):
+        if not isinstance(getattr(item, part, None), str):
+            return f"{part} = {getattr(item, part, None)!r}: must be text"
+    if not NAMEABLE.fullmatch(item.name):
+        return f"name = {item.name!r}: must be letters and digits, words joined by hyphens; a config can't select it"
     if item.api != API:
-        return f"speaks api {item.api}, and this causalkit speaks {API}; install a version of either that match"
+        return f"speaks api {item.api!r}, and this causalkit speaks {API}; install a version of either that match"
     module, colon, attribute = str(item.target).partition(":")
     if not (colon and attribute):
         return f"target {item.target!r} is not 'package.module:Class'"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
 from typing import Any
 
 import pluggy
@@ -21,12 +22,14 @@ from causalkit.components import KINDS, Declaration
 from causalkit.errors import ComponentError, InvalidParameter, PluginError, Problem, nearest
 from causalkit.extra_plugins import how_to_get
 from causalkit.isolation import StrayError, contained, said
-from causalkit.plugin_hooks import sound_hooks, wrong_declaration, wrong_hooks
+from causalkit.plugin_hooks import can_be_entered, sound_hooks, wrong_declaration, wrong_hooks
 from causalkit.provenance import source_hash
 
 __all__ = ["BrokenPlugin", "Entry", "Plugin", "Registry", "default_registry", "parse_selection"]
 
 GROUP = "causalkit"
+MOST_DECLARED = 1000
+"""Components of one kind that a plugin may declare; a hook that never ends is stopped there."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,12 @@ class Registry:
 
     def add(self, name: str, plugin: Any, distribution: str = "(this process)", version: str = "") -> None:
         """Register a plugin module or object; what it declares wrongly is listed in `broken`."""
-        reasons, hooks = list(wrong_hooks(plugin)), sound_hooks(plugin)
+        try:
+            with contained():
+                reasons, hooks = list(wrong_hooks(plugin)), sound_hooks(plugin)
+        except StrayError as error:
+            self.broken.append(BrokenPlugin(name, distribution, f"cannot be looked at: {error}"))
+            return
         try:
             self.manager.register(hooks, name=f"{distribution}:{name}")
         except ValueError as error:
@@ -122,13 +130,15 @@ class Registry:
             return []
         try:
             with contained():
-                declared = list(hook())
+                declared = list(islice(hook(), MOST_DECLARED + 1))
         except StrayError as error:
             return [f"hook {KINDS[kind].hook} raised {error}"]
+        if len(declared) > MOST_DECLARED:
+            return [f"hook {KINDS[kind].hook} declares more than {MOST_DECLARED} components"]
         reasons = []
         for item in declared:
             wrong = wrong_declaration(item)
-            if wrong and not isinstance(item, Declaration):
+            if not can_be_entered(item):
                 reasons.append(f"hook {KINDS[kind].hook}: {wrong}")
                 continue
             self.entries.append(Entry(kind, item, plugin, distribution, version, wrong))

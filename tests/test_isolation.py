@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 import causalkit as ck
 from causalkit.hookspecs import hookimpl
-from causalkit.isolation import StrayError, contained
+from causalkit.isolation import StrayError, contained, said
 from causalkit.probing import Bench, each
 from causalkit.registry import Registry, default_registry
 
@@ -103,3 +105,31 @@ def test_a_watching_hook_that_raises_or_exits_stops_neither_the_run_nor_the_next
     assert "label" not in run.dataset.items
     failed = [e["message"] for e in run.folder.events() if e["kind"] == "hook-failed"]
     assert failed == ["(this process):Loud: SystemExit: 1"] * 2
+
+
+def test_what_code_changes_for_the_whole_process_is_put_back(tmp_path):
+    folder, limit, streams = os.getcwd(), sys.getrecursionlimit(), (sys.stdout, sys.stderr)
+    with contained():
+        os.chdir(tmp_path)
+        sys.setrecursionlimit(limit + 7)
+        sys.stdout = sys.stderr = io.StringIO()
+    assert (os.getcwd(), sys.getrecursionlimit(), (sys.stdout, sys.stderr)) == (folder, limit, streams)
+
+
+class SpeechlessError(Exception):
+    """Can't be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SpeechlessError(), "SpeechlessError: (it can't say what is wrong)"),
+        (ValueError("a\n\tb\x1b[31m \ud800"), "ValueError: a b\\x1b[31m \\ud800"),
+        (ValueError("x" * 5000), "ValueError: " + "x" * 999 + "…"),
+    ],
+)
+def test_what_was_raised_is_one_line_that_can_be_printed(error, told):
+    assert said(error) == told

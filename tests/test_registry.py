@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import types
@@ -134,3 +135,41 @@ def test_discovering_plugins_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name", [5, None, ["l"], "", "a/b", "../up", "x:y", "ndcg@3", "two words", "line\n", "\x1b[31mred"]
+)
+def test_a_declaration_that_no_config_can_select_is_broken_and_others_of_it_stand(name: Any) -> None:
+    registry = Registry()
+    registry.add("odd", plugin(causalkit_encoders=[lsa(name), lsa("fine")]))
+    assert [e.name for e in registry.of("encoder")] == ["fine"]
+    assert f"name = {name!r}: must be" in registry.broken[0].reason
+
+
+@pytest.mark.parametrize("part", ["target", "summary", "examples"])
+def test_what_a_declaration_says_must_be_text(part: str) -> None:
+    registry = Registry()
+    registry.add("odd", plugin(causalkit_encoders=[lsa("mine", **{part: None})]))
+    assert f"{part} = None: must be text" in registry.broken[0].reason
+    with pytest.raises(PluginError, match="must be text"):
+        registry.find("encoder", "mine")
+
+
+def test_a_hook_that_declares_without_end_is_stopped() -> None:
+    registry = Registry()
+    registry.add("endless", plugin(causalkit_encoders=(lsa(f"a{i}") for i in itertools.count())))
+    assert "declares more than 1000 components" in registry.broken[0].reason
+    assert not registry.entries
+
+
+def test_a_plugin_that_cannot_be_looked_at_is_broken() -> None:
+    class Weird:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+        def __call__(self) -> None: ...
+
+    registry = Registry()
+    registry.add("weird", types.SimpleNamespace(inner=Weird()))
+    assert "cannot be looked at: RuntimeError: causalkit_impl" in registry.broken[0].reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -107,6 +108,13 @@ def exits(fitted):
     sys.exit(0)
 
 
+def unsettling(fitted):
+    """Changes what the whole process shares."""
+    sys.setrecursionlimit(150)
+    sys.stdout = io.StringIO()
+    return fitted
+
+
 def meddling(kind):
     """An estimator that writes into what it is given before it estimates."""
 
@@ -135,5 +143,6 @@ def vars_of(dataset):
 
 Noisy = spoiled(DifferenceInMeans, "fit", noisy)
 Exits = spoiled(DifferenceInMeans, "fit", exits)
+Unsettling = spoiled(DifferenceInMeans, "fit", unsettling)
 Columns, Arrays, Vectors = meddling("columns"), meddling("arrays"), meddling("vectors")
 globals().update({f"Odd_{name}": made for name, (_, made) in ODD.items()})

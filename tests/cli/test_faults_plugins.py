@@ -75,7 +75,7 @@ def odd(folder):
     """A distribution with a component for each fault of what components do."""
     made = Installed(folder, "odd-parts", "2.1")
     rows = [(kind, name, f"odd_parts_all:Odd_{name}") for name, (kind, _) in ODD.items()]
-    rows += [("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Noisy", "Exits")]
+    rows += [("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Noisy", "Exits", "Unsettling")]
     rows += [("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Columns", "Arrays", "Vectors")]
     made.with_module("odd_parts_all", Path(__file__).with_name("odd_parts.py").read_text())
     return made.with_hooks(hooks(*rows))
@@ -220,6 +220,17 @@ def test_fault_19_whatever_is_printed_under_json_stdout_is_one_document(odd):
         assert said in ended.err, said
     failed = odd.command("run", "c.yaml", "-o", "estimate=nothing", "--until", "estimate", "--json")
     assert failed.json["exit_code"] == 1
+
+
+def test_what_a_component_changes_for_the_whole_process_is_put_back(odd):
+    ended = odd.command("run", "c.yaml", "-o", "estimate=unsettling")
+    assert ended.code == 0, ended.err
+    assert "causalkit recommend" in ended.out
+
+
+def test_a_plugin_that_goes_to_another_folder_loses_no_config(folder):
+    gone = Installed(folder, "wanders").with_hooks(hooks(before="import os\nos.chdir('/')"))
+    gone.still_runs()
 
 
 def test_fault_20_what_an_estimator_writes_into_the_log_is_seen_by_nobody_else(odd):
