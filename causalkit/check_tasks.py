@@ -74,7 +74,7 @@ def made(kind: str, target: str, examples: str, folder: str) -> list[dict[str, A
     look_at(kind, target)
     found = _examples(target, examples, folder)
     if not found:
-        raise ComponentError(f"{examples} gives nothing to check")
+        raise ComponentError(f"{examples} gives nothing to check", "It must give one component or more.")
     told = [(repr(one), assumed_by(one)) for one in found]
     return [{"repr": shown, "assumes": None if names is None else sorted(names)} for shown, names in told]
 

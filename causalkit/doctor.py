@@ -20,7 +20,7 @@ from causalkit import disabling
 from causalkit.probing import Bench, Outcome
 from causalkit.registry import GROUP
 
-__all__ = ["Examination", "Missing", "Problem", "examine_installation"]
+__all__ = ["Examination", "Missing", "Problem", "as_json", "examine_installation", "registry_told"]
 
 OWN = "causalkit"
 EXTRAS = {

@@ -31,6 +31,11 @@ PATIENCE = 1200.0
 """Seconds that the tests, or the checks, of one distribution may take."""
 CLASHES = ("ResolutionImpossible", "conflicting dependencies", "No matching distribution")
 """What pip says where pins do not agree with `constraints.txt`."""
+HEAD = (
+    *("distribution", "version", "components", "checks passed/failed/n.a./unverified"),
+    *("tests passed/failed/skipped", "time", "environment", ""),
+)
+_PIP = ("--quiet", "--disable-pip-version-check")
 
 
 @dataclass
@@ -56,12 +61,6 @@ class Result:
             *(self.name, self.version, ", ".join(self.components), checks, tests),
             *(f"{self.seconds:.0f} s", self.environment, verdict),
         )
-
-
-HEAD = (
-    *("distribution", "version", "components", "checks passed/failed/n.a./unverified"),
-    *("tests passed/failed/skipped", "time", "environment", ""),
-)
 
 
 def main(names: list[str]) -> int:
@@ -100,9 +99,6 @@ def install(name: str, folder: Path) -> Result:
     if told.returncode:
         result.faults.append(f"could not be installed\n{_last(told.stderr)}")
     return result
-
-
-_PIP = ("--quiet", "--disable-pip-version-check")
 
 
 def examine(result: Result, folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_an_option_of_a_run_selects_an_executor_or_a_tracker() -> None:
     *_, option, name = SELECTING["executor"].line.split()
     assert (option, _executor(name, None)) == ("--executor", "NAME")
     *_, option, name = SELECTING["tracker"].line.split()
-    assert (option, _selection(name)) == ("--tracker", "NAME")
+    assert (option, _selection(name, option)) == ("--tracker", "NAME")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -107,7 +107,10 @@ def run(
         runs_dir=runs_dir,
         cache_gb=cache_gb,
         progress=terminal_progress(quiet=out.quiet or out.json),
-        trackers=(StepNarrator(out.say, resuming=resume is not None), *map(_selection, trackers)),
+        trackers=(
+            StepNarrator(out.say, resuming=resume is not None),
+            *(_selection(name, "--tracker") for name in trackers),
+        ),
     )
     shown = document(made)
     out.result(shown, lambda console: render(console, made))
@@ -140,7 +143,7 @@ def _executor(chosen: str | None, workers: int | None) -> Any:
     return {"use": use, "params": {"workers": workers}} if use != "serial" else use
 
 
-def _selection(text: str, option: str = "--tracker") -> Any:
+def _selection(text: str, option: str) -> Any:
     """A component as an option names it: a name, or a mapping with its parameters."""
     if not text.lstrip().startswith("{"):
         return text

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from causalkit.components import KINDS, clone, kind_named
 from causalkit.errors import CausalkitError, UsageError
+from causalkit.isolation import said
 
 __all__ = [
     "CHECKS",
@@ -172,6 +173,7 @@ class ScoreCard(Judged):
 
 def find(subject: Subject, wanted: Check) -> Finding:
     """Run one check; nothing that the component does escapes but an interrupt."""
+    status: Status
     began = time.perf_counter()
     try:
         wanted.run(subject)
@@ -183,8 +185,8 @@ def find(subject: Subject, wanted: Check) -> Finding:
     except AssertionError as error:
         status, reason = "failed", str(error) or _where(error)
     except (Exception, SystemExit) as error:  # a stranger's component may raise anything
-        status, reason = "failed", f"{type(error).__name__}: {error} ({_where(error)})"
-    return Finding(wanted.id, status, reason, round(time.perf_counter() - began, 3))  # type: ignore[arg-type]
+        status, reason = "failed", f"{said(error)} ({_where(error)})"
+    return Finding(wanted.id, status, reason, round(time.perf_counter() - began, 3))
 
 
 def _where(error: BaseException) -> str:

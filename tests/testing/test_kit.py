@@ -83,6 +83,11 @@ def run(raised: BaseException | None, tmp_path: Path):
     return find(Subject("encoder", Words(), tmp_path), Check("encoder/one", ("encoder",), body))
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "reason"),
     [
@@ -91,6 +96,7 @@ def run(raised: BaseException | None, tmp_path: Path):
         (AssertionError(), "failed", r"test_kit.py:\d+: raise raised"),
         (KeyError("x"), "failed", r"KeyError: 'x' \(test_kit.py:\d+: raise raised\)"),
         (SystemExit(3), "failed", r"SystemExit: 3 \(.*"),
+        (Unspeakable(), "failed", r"Unspeakable: \(it can't say what is wrong\) \(.*"),
         (NotApplicable("nothing there"), "not-applicable", "nothing there"),
         (Unverified("claims nothing"), "unverified", "claims nothing"),
     ],

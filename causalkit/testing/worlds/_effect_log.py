@@ -14,6 +14,8 @@ from causalkit.types import Column, Dataset, Embeddings, EmbeddingTable, Estiman
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+SOUND = ("ignorability", "linearity", "independent-rows", "overlap", "enough-units")
+"""What holds where nothing is wrong but that a column of the log moves exposure and outcome."""
 _COLUMNS = {
     "user": Column("user", "user", "categorical", 0, "who saw it"),
     "segment": Column("segment", "segment", "categorical", 0, "new or regular"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from causalkit.testing.worlds._effect_log import (
+    SOUND,
     Drawn,
     EffectWorld,
     Floats,
@@ -23,8 +26,6 @@ ITEMS, WEEKS, USERS, NOISE = 8, 40, 10, 0.5
 UNIT = ("item", "week")
 FEW = 3
 """Items with one, two … exposed weeks, in the world that has some."""
-SOUND = ("ignorability", "linearity", "independent-rows", "overlap", "enough-units")
-"""What holds where nothing is wrong but that `season` moves exposure and outcome."""
 
 
 def confounded_by_calendar(seed: int) -> EffectWorld:
@@ -32,12 +33,11 @@ def confounded_by_calendar(seed: int) -> EffectWorld:
     rng = generator("confounded-by-calendar", seed)
     t = coin(rng, np.broadcast_to(sigmoid(1.5 * _YEAR), (ITEMS, WEEKS)))
     drawn = spent(rng, t, season=_YEAR, level=0.5 * _YEAR)
-    return world(
+    return world_of_weeks(
         "confounded-by-calendar",
         "In high season items are shown more and bought more anyway; `season` is logged.",
         SOUND,
         drawn,
-        estimand_of(("season",), UNIT),
     )
 
 
@@ -46,12 +46,11 @@ def clustered(seed: int) -> EffectWorld:
     rng = generator("clustered", seed)
     t = coin(rng, np.full((ITEMS, WEEKS), 0.5))
     drawn = _shaken(rng, t)
-    return world(
+    return world_of_weeks(
         "clustered",
         "A coin decides exposure of an item for a week, and rows of that week share a shock: ten rows are about one.",
         ("randomised", "ignorability", "linearity", "overlap", "enough-units"),
         drawn,
-        estimand_of(("season",), UNIT),
     )
 
 
@@ -61,12 +60,11 @@ def few_units(seed: int) -> EffectWorld:
     weeks = np.where(np.arange(ITEMS) < FEW, np.arange(ITEMS) + 1, WEEKS // 2)
     t = (rng.random((ITEMS, WEEKS)).argsort(1) < weeks[:, None]).astype(np.int64)
     drawn = _shaken(rng, t)
-    return world(
+    return world_of_weeks(
         "few-units",
         "Items 0 to 2 were shown in one, two and three weeks, to ten users each: too few units, however many rows.",
         ("randomised", "ignorability", "linearity", "overlap"),
         drawn,
-        estimand_of(("season",), UNIT),
     )
 
 
@@ -76,12 +74,11 @@ def hidden_confounder(seed: int) -> EffectWorld:
     season, demand = rng.normal(size=WEEKS), rng.normal(size=(ITEMS, WEEKS))
     t = coin(rng, sigmoid(1.5 * demand + 0.3 * season))
     drawn = spent(rng, t, season=season, level=0.2 * season + 0.6 * demand, hidden=(demand,))
-    return world(
+    return world_of_weeks(
         "hidden-confounder",
         "A demand that no column holds moves exposure and spending: no method can be right, and it must be said.",
         ("linearity", "overlap", "enough-units"),
         drawn,
-        estimand_of(("season",), UNIT),
     )
 
 
@@ -96,14 +93,18 @@ def no_overlap(seed: int) -> EffectWorld:
     drawn = spent(rng, t, season=_YEAR, level=level)
     reading = drawn.reference.copy()
     reading[3:5] = np.nan
-    return world(
+    return world_of_weeks(
         "no-overlap",
         "Items 0 and 1 are always shown, 2 never, 3 and 4 in high season alone, when more is spent; "
         "only 5 to 7 can be read.",
         ("ignorability", "independent-rows", "enough-units"),
         Drawn(drawn.columns, drawn.effect, reading),
-        estimand_of(("season",), UNIT),
     )
+
+
+def world_of_weeks(name: str, summary: str, holds: Sequence[str], drawn: Drawn) -> EffectWorld:
+    """A world in which an item's week is the unit, and `season` is to be adjusted for."""
+    return world(name, summary, holds, drawn, estimand_of(("season",), UNIT))
 
 
 _YEAR = np.sin(2 * np.pi * np.arange(WEEKS) / 13)

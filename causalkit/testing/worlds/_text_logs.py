@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalkit.testing.worlds._effect_log import EffectWorld, Floats, estimand_of, generator, world
-from causalkit.testing.worlds._panel_logs import SOUND, UNIT, spent
+from causalkit.testing.worlds._effect_log import SOUND, EffectWorld, Floats, generator
+from causalkit.testing.worlds._panel_logs import spent, world_of_weeks
 
 ITEMS, WEEKS, USERS, WIDTH = 24, 20, 8, 6
 COLD = 6
@@ -55,7 +55,7 @@ def _log(name: str, summary: str, holds: tuple[str, ...], *, told: float, seed: 
     drawn = spent(
         rng, t.astype(np.int64), season=season, level=0.2 * season, effect=effect, vectors=vectors, users=USERS
     )
-    return world(name, summary, holds, drawn, estimand_of(("season",), UNIT))
+    return world_of_weeks(name, summary, holds, drawn)
 
 
 def _effects(rng: np.random.Generator, told: float) -> tuple[Floats, Floats]:

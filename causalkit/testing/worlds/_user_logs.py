@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from causalkit.testing.worlds._effect_log import (
+    SOUND,
     Drawn,
     EffectWorld,
     Floats,
@@ -22,8 +25,6 @@ from causalkit.testing.worlds._effect_log import (
 
 ITEMS, USERS, NOISE = 8, 400, 0.5
 UNIT = ("user", "item")
-SOUND = ("ignorability", "linearity", "independent-rows", "overlap", "enough-units")
-"""What holds where nothing is wrong but that `x` moves exposure and outcome."""
 
 
 def randomised(seed: int) -> EffectWorld:
@@ -31,12 +32,11 @@ def randomised(seed: int) -> EffectWorld:
     rng, item, user, x = _people("randomised", seed)
     t = coin(rng, np.linspace(0.3, 0.6, ITEMS)[item])
     drawn = _spent(rng, item, user, x, t, level=1 + 0.5 * x)
-    return world(
+    return _world(
         "randomised",
         "A coin decides exposure; exposed minus unexposed is right.",
         ("randomised", *SOUND),
         drawn,
-        estimand_of(("x",), UNIT),
     )
 
 
@@ -45,12 +45,11 @@ def confounded_by_user(seed: int) -> EffectWorld:
     rng, item, user, x = _people("confounded-by-user", seed)
     t = coin(rng, sigmoid(x))
     drawn = _spent(rng, item, user, x, t, level=1 + 0.5 * x)
-    return world(
+    return _world(
         "confounded-by-user",
         "Users with a high `x` are shown more and spend more anyway; `x` is logged.",
         SOUND,
         drawn,
-        estimand_of(("x",), UNIT),
     )
 
 
@@ -60,12 +59,11 @@ def confounded_by_item(seed: int) -> EffectWorld:
     popular = np.linspace(-1, 1, ITEMS)[item]
     t = coin(rng, 0.45 + 0.3 * popular)
     drawn = _spent(rng, item, user, x, t, level=5 + 3 * popular + 0.3 * x)
-    return world(
+    return _world(
         "confounded-by-item",
         "Popular items are shown more and bought more anyway: right within an item, wrong across items.",
         SOUND,
         drawn,
-        estimand_of(("x",), UNIT),
     )
 
 
@@ -90,12 +88,11 @@ def nonlinear(seed: int) -> EffectWorld:
     rng, item, user, x = _people("nonlinear", seed)
     t = coin(rng, sigmoid(1.2 * x - 0.8))
     drawn = _spent(rng, item, user, x, t, level=1 + 0.7 * x**2, hidden=(x**2,))
-    return world(
+    return _world(
         "nonlinear",
         "Exposure is logistic in `x`, spending is quadratic in it: a straight line leaves some of it behind.",
         ("ignorability", "independent-rows", "overlap", "enough-units"),
         drawn,
-        estimand_of(("x",), UNIT),
     )
 
 
@@ -108,12 +105,11 @@ def rare_outcomes(seed: int) -> EffectWorld:
     effect = spread(rng, 0.015, 0.008, 6)
     y = coin(rng, 0.01 + 0.002 * x + effect[item] * t).astype(float)
     columns = {"user": user, "item": item, "x": x, "exposed": t, "outcome": y}
-    return world(
+    return _world(
         "rare-outcomes",
         "One unexposed row in a hundred has the outcome; a coin decides exposure.",
         ("randomised", *SOUND),
         Drawn(columns, effect, least_squares(item, t.astype(float), y, (x,), 6)),
-        estimand_of(("x",), UNIT),
     )
 
 
@@ -140,6 +136,11 @@ def weighted(seed: int) -> EffectWorld:
         Drawn(columns, effect, least_squares(item, t.astype(float), y.astype(float), (x,), ITEMS)),
         estimand_of(("x",), ()),
     )
+
+
+def _world(name: str, summary: str, holds: Sequence[str], drawn: Drawn) -> EffectWorld:
+    """A world in which every row is a unit, and `x` is to be adjusted for."""
+    return world(name, summary, holds, drawn, estimand_of(("x",), UNIT))
 
 
 def _people(name: str, seed: int) -> tuple[np.random.Generator, Ints, Ints, Floats]:
