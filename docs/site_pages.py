@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import causalkit
 from causalkit import assumptions, errors, estimation, testing, types
-from causalkit.cli.describe import _type
+from causalkit.cli.describe import type_of
 from causalkit.components import KINDS
 from causalkit.parameters import json_schema
 from causalkit.registry import default_registry
@@ -123,7 +123,8 @@ def _parameters(cls: type) -> Iterator[str]:
     yield "|---|---|---|---|"
     for name, field in schema["properties"].items():
         default = "required" if name in schema.get("required", ()) else f"`{field.get('default')}`"
-        yield f"| `{name}` | {_cell(_type(field, schema))} | {_cell(default)} | {_cell(field.get('description', ''))} |"
+        cells = (type_of(field, schema), default, field.get("description", ""))
+        yield f"| `{name}` | {' | '.join(map(_cell, cells))} |"
 
 
 def python() -> str:
@@ -181,12 +182,18 @@ def _names(home: Any, names: list[str], prefix: str) -> Iterator[str]:
             yield _prose(made)
         else:
             yield ", ".join(f"`{value}`" for value in _values(made))
-        for method, member in vars(made).items() if inspect.isclass(made) else ():
+        for method, member in _members(made).items() if inspect.isclass(made) else ():
             function = getattr(member, "__func__", getattr(member, "fget", member))
             if method[0] != "_" and inspect.isfunction(function) and function.__doc__:
                 arguments = "" if isinstance(member, property) else _arguments(function)
                 yield f"\n**`.{method}{arguments}`** {_brief(function)}"
         yield ""
+
+
+def _members(cls: type) -> dict[str, Any]:
+    """What a class has, with what it has from another of causalkit's."""
+    own = [base for base in reversed(cls.__mro__) if base.__module__.startswith("causalkit")]
+    return {name: member for base in own for name, member in vars(base).items()}
 
 
 def _values(made: Any) -> list[Any]:

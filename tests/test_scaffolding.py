@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,14 @@ def registry(made: Made) -> Registry:
 def component_file(made: Made) -> Path:
     (found,) = made.folder.glob("src/*/made_*.py")
     return found
+
+
+def test_the_faults_of_the_newcomer_benchmark_can_be_written_into_the_templates() -> None:
+    place = Path(__file__).parents[1] / "benchmarks/_newcomer_faults.py"
+    faults = runpy.run_path(str(place))["FAULTS"]
+    assert set(faults) == set(KINDS)
+    for kind, fault in faults.items():
+        assert Path(sys.modules[template(kind).__module__].__file__ or "").read_text("utf-8").count(fault.old) == 1
 
 
 def test_every_kind_has_a_template_and_a_line_that_selects_it() -> None:

@@ -11,7 +11,7 @@ from causalkit.cli._output import Output, common_options, plain_json
 if TYPE_CHECKING:
     from causalkit.registry import Entry
 
-__all__ = ["describe"]
+__all__ = ["describe", "type_of"]
 
 
 @click.command()
@@ -91,7 +91,7 @@ def _render(console: Any, entry: Entry, cls: type, schema: dict[str, Any]) -> No
     rows = []
     for name, field in schema.get("properties", {}).items():
         default = "required" if name in required else _default(field.get("default"))
-        rows.append((f"{name}: {_type(field, schema)}", default, field.get("description", "")))
+        rows.append((f"{name}: {type_of(field, schema)}", default, field.get("description", "")))
     for name in ("level", "sort", "needs", "input"):
         value = getattr(cls, name, None)
         if isinstance(value, str | tuple | frozenset) and name not in schema.get("properties", {}):
@@ -127,14 +127,14 @@ def _default(value: Any) -> str:
     return "none" if value is None else str(plain_json(value))
 
 
-def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
+def type_of(field: dict[str, Any], schema: dict[str, Any]) -> str:
     """A parameter's type in a few words."""
     if "x-kind" in field:
         return f"a {field['x-kind']}"
     if "$ref" in field:
         return str(field["$ref"].rpartition("/")[2])
     if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_type(inner, schema) for inner in field["anyOf"]))
+        return " or ".join(dict.fromkeys(type_of(inner, schema) for inner in field["anyOf"]))
     if "enum" in field:
         return " or ".join(repr(value) for value in field["enum"])
     if "const" in field:
