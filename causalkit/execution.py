@@ -139,7 +139,7 @@ class Execution:
             raise
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", self._how_to_go_on()) from None
-        except (Exception, SystemExit) as error:  # a component that exits ends nothing but its step
+        except BaseException as error:  # a component that exits ends nothing but its step
             refused = refused_by_system(error)
             if refused is not None:
                 raise StoreError(refused.what, f"{refused.todo}\n{self._how_to_go_on()}") from error
@@ -157,7 +157,7 @@ class Execution:
         strangers = [f"{name} (of {maker})" for name, maker in told.items() if maker.split()[0] != "causalkit"]
         whose = f"Of plugins, this step uses {', '.join(strangers)}. " if strangers else ""
         wrote = "A component may not write into what it is given; it must copy what it changes. "
-        return whose + (wrote if "read-only" in str(error) else "")
+        return whose + (wrote if "read-only" in said(error) else "")
 
     def _make(self, step: str) -> Entry:
         """Do a step whose output is nowhere yet, and keep what it makes."""
@@ -188,7 +188,7 @@ class Execution:
         from causalkit.types import StepRecord
 
         status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
-        message = error.what if isinstance(error, CausalkitError) else str(error)
+        message = error.what if isinstance(error, CausalkitError) else said(error)
         with contextlib.suppress(CausalkitError):
             self._record(StepRecord(step, status, round(seconds, 3), used, message))
             self._manifest(status)
@@ -230,7 +230,9 @@ class Execution:
         try:
             with put_back(streams=False):  # a progress bar may stand in for them
                 call()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             fault = f"{f'{whose}: ' if whose else ''}{said(error)}"
             self.folder.event(kind=f"{what}-failed", message=fault)
             return fault

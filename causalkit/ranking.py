@@ -198,6 +198,8 @@ class _Lists:
             raise ComponentError(f"{self.by} gave {type(made).__name__} from `scores`", "It must give Scores.")
         if np.shape(made.values) != (len(ids), len(self.items)):
             self._refuse("scores", np.shape(made.values), len(ids))
+        self._check_order("users", made.users, ids)
+        self._check_order("items", made.items, self.items)
         values = self._numbers(made.values)
         best = top_positions(values, self.top)
         return best, np.take_along_axis(values, best, axis=1)
@@ -207,6 +209,13 @@ class _Lists:
             f"{self.by} gave {what} of shape {shape} for {users} users × {len(self.items)} items",
             "A row for each user and a column for each item.",
         )
+
+    def _check_order(self, what: str, given: Sequence[Any], asked: Sequence[Any]) -> None:
+        if len(given) != len(asked) or any(a != b for a, b in zip(given, asked, strict=True)):
+            raise ComponentError(
+                f"{self.by} gave scores of other {what} than it was asked for, or in another order",
+                f"It must give the {what} that it is given, in their order.",
+            )
 
     def _numbers(self, values: Any) -> npt.NDArray[np.float64]:
         try:

@@ -102,7 +102,7 @@ def test_a_graph_that_leaves_a_direction_open_is_not_against_knowledge():
         (lambda t: t.assign(lower=t["upper"] + 1, upper=t["upper"] + 2), "for an effect of"),
         (lambda t: t.assign(lower=np.nan), "an interval from nan"),
         (lambda t: t.assign(effect=np.nan, reason=""), "neither effect nor reason"),
-        (lambda t: t.assign(effect="much"), "columns of"),
+        (lambda t: t.assign(effect="much"), "columns that hold no plain numbers"),
         (lambda t: t.to_dict(), "a dict as `item`"),
     ],
 )
@@ -185,3 +185,50 @@ def test_an_explanation_is_of_what_was_asked():
 def test_fit_returns_the_component(made, said):
     with refused(said):
         soundness.itself(made, ("scores",), BY)
+
+
+def as_missing(column):
+    return column.astype("Float64").mask([True] + [False] * (len(column) - 1))
+
+
+@pytest.mark.parametrize("how", [str, object, as_missing], ids=["words", "objects", "missing"])
+def test_effects_are_plain_numbers(fitted, log, how):
+    changed = how(fitted.item["effect"]) if how is as_missing else fitted.item["effect"].astype(how)
+    with refused("columns that hold no plain numbers: effect of"):
+        effects(replace(fitted, item=fitted.item.assign(effect=changed)), log, BY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"ladder": None}, "None as `ladder`"),
+        ({"pooled": 0.1}, "a float as `pooled`"),
+        ({"segments": {}}, "a dict as `segments`"),
+        ({"assumptions": (5,)}, "a tuple as `assumptions`"),
+    ],
+)
+def test_effects_are_made_of_what_they_say(fitted, log, changes, said):
+    with refused(said):
+        effects(replace(fitted, **changes), log, BY)
+
+
+def test_no_column_of_effects_is_there_twice(fitted, log):
+    with refused("columns of several levels or of one name"):
+        effects(replace(fitted, item=pd.concat([fitted.item, fitted.item[["effect"]]], axis=1)), log, BY)
+
+
+def test_vectors_that_are_no_array_are_refused_by_name():
+    torch = pytest.importorskip("torch")
+    for made, said in (
+        ([[1.0], [1.0, 2.0]], "a list that is no array"),
+        (torch.ones(4, 2, requires_grad=True), "detach"),
+    ):
+        with refused(said):
+            soundness.vectors(made, 4, BY)
+
+
+def test_receipts_are_receipts():
+    empty = Ranking(pd.DataFrame({"scope": [], "who": [], "item": []}), "uplift")
+    for receipts, said in (((None,), "None among `receipts`"), ([], "a list as `receipts`")):
+        with refused(said):
+            soundness.explanation(Explanation(receipts), empty, BY)

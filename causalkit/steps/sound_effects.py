@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from causalkit.steps.soundness import of_type, refuse
-from causalkit.types import ITEM_COLUMNS, Dataset, Effects
+from causalkit.steps.soundness import named, of_type, refuse
+from causalkit.types import ITEM_COLUMNS, Dataset, Effects, Pooled, SegmentMap
 
 __all__ = ["effects"]
 
 _WRITTEN_LATER = ("status",)
 _SEGMENT = ("item", "segment", "effect", "stderr", "lower", "upper")
 _PAIR = ("user", "item", "effect", "stderr")
+_NUMBERS = frozenset(ITEM_COLUMNS) - {"status", "reason"}
 _FEW = 3
 
 
@@ -28,8 +29,13 @@ def effects(made: Any, dataset: Dataset, by: str) -> Effects:
         no error, an interval upside down or beside its effect, no effect and no reason.
     """
     of_type(made, Effects, by, " as `effects_`")
-    for name in ("item", "segment", "pair"):
+    for name in ("item", "segment", "pair", "ladder"):
         of_type(getattr(made, name), pd.DataFrame, by, f" as `{name}` of its effects")
+    of_type(made.segments, SegmentMap, by, " as `segments` of its effects")
+    if made.pooled is not None:
+        of_type(made.pooled, Pooled, by, " as `pooled` of its effects")
+    if not (isinstance(made.assumptions, tuple) and all(isinstance(told, str) for told in made.assumptions)):
+        refuse(by, f"{named(made.assumptions)} as `assumptions` of its effects", "a tuple of sentences")
     _check_items(made.item, dataset, by)
     _check_numbers(made.item, by, "")
     absent = made.item["effect"].isna() & (made.item["reason"].fillna("").astype(str) == "")
@@ -60,6 +66,8 @@ def _check_items(item: pd.DataFrame, dataset: Dataset, by: str) -> None:
 
 
 def _check_columns(table: pd.DataFrame, wanted: Sequence[str], by: str, name: str) -> None:
+    if table.columns.nlevels > 1 or not table.columns.is_unique:
+        refuse(by, f"a table of {name} effects with columns of several levels or of one name", "each column once")
     lacking = [column for column in wanted if column not in table]
     if lacking:
         refuse(by, f"a table of {name} effects without {', '.join(lacking)}", f"the columns {', '.join(wanted)}")
@@ -68,10 +76,11 @@ def _check_columns(table: pd.DataFrame, wanted: Sequence[str], by: str, name: st
 def _check_numbers(table: pd.DataFrame, by: str, of: str) -> None:
     """No infinite effect, none without a standard error, and intervals that hold it."""
     columns = [name for name in ("effect", "stderr", "lower", "upper") if name in table]
-    try:
-        numbers = {name: table[name].to_numpy(float, na_value=np.nan) for name in columns}
-    except (TypeError, ValueError):
-        refuse(by, f"columns of {', '.join(str(table[c].dtype) for c in columns)}{of}", "numbers in them")
+    words = [c for c in table.columns if c in _NUMBERS and not _holds_floats(table[c])]
+    if words:
+        told = ", ".join(f"{c} of {table[c].dtype}" for c in words)
+        refuse(by, f"columns that hold no plain numbers{of}: {told}", "numpy floats, NaN where there is none")
+    numbers = {name: table[name].to_numpy(float) for name in columns}
     effect, stderr = numbers["effect"], numbers["stderr"]
     known = ~np.isnan(effect)
     if np.isinf(np.concatenate(list(numbers.values()))).any():
@@ -94,6 +103,10 @@ def _check_numbers(table: pd.DataFrame, by: str, of: str) -> None:
         at = int(np.flatnonzero(beside)[0])
         gave = f"an interval from {lower[at]:.4g} to {upper[at]:.4g}{of} for an effect of {effect[at]:.4g}"
         refuse(by, gave, "lower ≤ effect ≤ upper wherever there is an effect")
+
+
+def _holds_floats(column: pd.Series[Any]) -> bool:
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
 
 
 def _check_factors(made: Effects, by: str) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.errors import ComponentError, nearest
+from causalkit.isolation import said
 from causalkit.types import (
     CausalGraph,
     Dataset,
@@ -20,6 +21,7 @@ from causalkit.types import (
     Knowledge,
     Measurement,
     Ranking,
+    Receipt,
     Schema,
     Table,
     Variables,
@@ -71,7 +73,10 @@ def dataset(made: Any, by: str) -> Dataset:
 def vectors(made: Any, rows: int, by: str) -> npt.NDArray[np.float32]:
     """Finite numbers `[rows, d]`, as float32."""
     must = f"float32 of shape ({rows}, d), a finite row for each input"
-    array = np.asarray(made)
+    try:
+        array = np.asarray(made)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged; a tensor that numpy can't have
+        refuse(by, f"{named(made)} that is no array ({said(error)})", must)
     if array.dtype.kind != "f":
         refuse(by, f"an array of {array.dtype}", must)
     if array.ndim != 2 or len(array) != rows or (rows and not array.shape[1]):
@@ -119,6 +124,9 @@ def verdicts(made: Any, sort: str, by: str) -> Verdicts:
         refuse(by, f"an item table without {', '.join(lacking)}", "the columns estimate, stderr, p, or an empty table")
     if not made.item.index.is_unique:
         refuse(by, "two readings of one item", "a row per item")
+    words = [name for name in ("estimate", "stderr", "p") if len(made.item) and made.item[name].dtype.kind not in "fiu"]
+    if words:
+        refuse(by, f"an item table whose {', '.join(words)} are no numbers", "numbers, NaN where it could not try")
     p = made.item["p"].to_numpy(float) if len(made.item) else np.empty(0)
     if ((p < 0) | (p > 1)).any():
         refuse(by, f"a p-value of {p[(p < 0) | (p > 1)][0]:g}", "p-values in [0, 1], NaN where it could not try")
@@ -129,7 +137,10 @@ def measurement(made: Any, by: str) -> Measurement:
     """A finite value within its interval; NaN only with a note that says why."""
     of_type(made, Measurement, by)
     numbers = [made.value, made.lower, made.upper]
-    if not all(isinstance(x, int | float | np.number) for x in numbers) or np.isinf(np.array(numbers, float)).any():
+    if (
+        not all(isinstance(x, int | float | np.integer | np.floating) for x in numbers)
+        or np.isinf(np.array(numbers, float)).any()
+    ):
         refuse(by, f"value, lower, upper = {numbers}", "finite numbers; NaN for an interval that it does not have")
     if np.isnan(made.value) and not made.note:
         refuse(by, "NaN without a note", "a value, or a `note` that says why there is none")
@@ -141,6 +152,10 @@ def measurement(made: Any, by: str) -> Measurement:
 def explanation(made: Any, ranking: Ranking, by: str) -> Explanation:
     """A text for each recommendation, and for no other."""
     of_type(made, Explanation, by)
+    of_type(made.receipts, tuple, by, " as `receipts`")
+    for receipt in made.receipts:
+        of_type(receipt, Receipt, by, " among `receipts`")
+        of_type(receipt.text, str, by, " as the `text` of a receipt")
     rows = zip(ranking.table["scope"], ranking.table["who"], ranking.table["item"], strict=True)
     asked = {tuple(map(str, row)) for row in rows}
     told = {(str(r.scope), str(r.who), str(r.item)) for r in made.receipts if r.text}

@@ -87,6 +87,7 @@ ODD = {
     "endless": ("estimator", spoiled(DifferenceInMeans, "fit", with_effects(effect=np.inf))),
     "likely": ("refuter", spoiled(Permutation, "check", lambda made: replace(made, sort="falsification"))),
     "wide": ("ranker", spoiled(Uplift, "scores", lambda made: replace(made, values=made.values[:, :-1]), **PLAIN)),
+    "swapped": ("ranker", spoiled(Uplift, "scores", lambda made: replace(made, users=made.users[::-1]), **PLAIN)),
     "words": ("ranker", spoiled(Uplift, "scores", lambda made: made.values, **PLAIN)),
     "number": ("metric", spoiled(NDCG, "measure", lambda made: made.value)),
     "mute": ("metric", spoiled(NDCG, "measure", lambda made: replace(made, value=float("nan"), note=""))),
@@ -106,6 +107,17 @@ def noisy(fitted):
 
 def exits(fitted):
     sys.exit(0)
+
+
+class OwnError(BaseException):
+    """No Exception, and nothing to say."""
+
+    def __str__(self):
+        raise ValueError
+
+
+def raises(fitted):
+    raise OwnError
 
 
 def unsettling(fitted):
@@ -143,6 +155,7 @@ def vars_of(dataset):
 
 Noisy = spoiled(DifferenceInMeans, "fit", noisy)
 Exits = spoiled(DifferenceInMeans, "fit", exits)
+Raises = spoiled(DifferenceInMeans, "fit", raises)
 Unsettling = spoiled(DifferenceInMeans, "fit", unsettling)
 Columns, Arrays, Vectors = meddling("columns"), meddling("arrays"), meddling("vectors")
 globals().update({f"Odd_{name}": made for name, (_, made) in ODD.items()})

@@ -75,7 +75,9 @@ def odd(folder):
     """A distribution with a component for each fault of what components do."""
     made = Installed(folder, "odd-parts", "2.1")
     rows = [(kind, name, f"odd_parts_all:Odd_{name}") for name, (kind, _) in ODD.items()]
-    rows += [("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Noisy", "Exits", "Unsettling")]
+    rows += [
+        ("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Noisy", "Exits", "Raises", "Unsettling")
+    ]
     rows += [("estimator", name.lower(), f"odd_parts_all:{name}") for name in ("Columns", "Arrays", "Vectors")]
     made.with_module("odd_parts_all", Path(__file__).with_name("odd_parts.py").read_text())
     return made.with_hooks(hooks(*rows))
@@ -189,6 +191,7 @@ GAVE = {
     "endless": "infinite numbers in effect, stderr, lower, upper",
     "likely": "verdicts of the sort 'falsification'",
     "wide": "scores of shape",
+    "swapped": "scores of other users than it was asked for",
     "words": "ndarray from `scores`",
     "number": "a float",
     "mute": "NaN without a note",
@@ -220,6 +223,13 @@ def test_fault_19_whatever_is_printed_under_json_stdout_is_one_document(odd):
         assert said in ended.err, said
     failed = odd.command("run", "c.yaml", "-o", "estimate=nothing", "--until", "estimate", "--json")
     assert failed.json["exit_code"] == 1
+
+
+def test_whatever_a_component_raises_is_the_failure_of_its_step(odd):
+    ended = odd.command("run", "c.yaml", "-o", "estimate=raises", "--until", "estimate", "--json")
+    assert (ended.code, ended.json["error"]["type"]) == (1, "ComponentError")
+    assert "step 'estimate' failed (item: raises): OwnError: (it can't say what is wrong)" in ended.err
+    assert "causalkit run --resume" in ended.err.strip().splitlines()[-1]
 
 
 def test_what_a_component_changes_for_the_whole_process_is_put_back(odd):
