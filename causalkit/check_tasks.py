@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import entry_points, metadata
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ LONGEST = 110
 def declared(distribution: str) -> dict[str, Any]:
     """The components of a distribution, and what the checks of a distribution find: id, status and reason."""
     before = set(sys.modules)
-    points = [p for p in entry_points(group=GROUP) if disabling.owner(p)[0] == distribution]
+    points = [p for p in disabling.points(GROUP) if disabling.owner(p)[0] == distribution]
     registry, unloaded, hooks = Registry(), [], []
     for point in points:
         try:

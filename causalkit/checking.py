@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from causalkit import disabling
@@ -113,7 +113,7 @@ def check_distribution(
 
 def _points_of(name: str) -> list[EntryPoint]:
     """The entry points of the distribution meant."""
-    points = list(entry_points(group=GROUP))
+    points = disabling.points(GROUP)
     asked = disabling.normal(name)
     found = [p for p in points if asked in (disabling.normal(disabling.owner(p)[0]), disabling.normal(p.name))]
     if not found:

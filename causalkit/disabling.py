@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
-__all__ = ["VARIABLE", "everything", "names", "normal", "owner", "split", "unknown"]
+__all__ = ["VARIABLE", "everything", "names", "normal", "owner", "points", "split", "unknown"]
 
 VARIABLE = "CAUSALKIT_DISABLE"
 GROUPS = ("causalkit", "causalkit.commands")
 """The entry-point groups of components and of commands."""
+UNKNOWN = "(unknown)"
 _EVERY = "*"
 _OWN = "causalkit"
 
@@ -40,9 +41,25 @@ def unknown() -> list[str]:
     asked = names() - {_EVERY}
     if not asked:
         return []
-    from importlib.metadata import entry_points
+    return sorted(asked.difference(*(_called(p) for group in GROUPS for p in points(group))))
 
-    return sorted(asked.difference(*(_called(p) for group in GROUPS for p in entry_points(group=group))))
+
+def points(group: str) -> list[EntryPoint]:
+    """The entry points of a group; a distribution whose list of them can't be read is passed over."""
+    from importlib.metadata import distributions, entry_points
+
+    try:
+        return list(entry_points(group=group))
+    except Exception:  # one torn file is enough
+        found = [point for one in distributions() for point in _points_of(one)]
+        return [point for point in found if point.group == group]
+
+
+def _points_of(distribution: Distribution) -> list[EntryPoint]:
+    try:
+        return list(distribution.entry_points)
+    except Exception:
+        return []
 
 
 @contextmanager
@@ -60,8 +77,12 @@ def everything() -> Iterator[None]:
 
 
 def owner(point: EntryPoint) -> tuple[str, str]:
-    """The distribution that an entry point comes from, and its version."""
-    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
+    """The distribution that an entry point comes from, and its version; `(unknown)` where its metadata is torn."""
+    try:
+        assert point.dist is not None
+        return str(point.dist.name or UNKNOWN), str(point.dist.version or "")
+    except Exception:  # there is no such file, or it can't be read
+        return UNKNOWN, ""
 
 
 def _called(point: EntryPoint) -> set[str]:

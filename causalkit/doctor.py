@@ -9,7 +9,7 @@ import platform
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions, entry_points
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,15 @@ class Examination:
 def examine_installation() -> Examination:
     """Look at what is installed."""
     known = _Installed()
-    used, off = disabling.split(entry_points(group=GROUP))
+    used, off = disabling.split(disabling.points(GROUP))
     roots = [OWN, *sorted({disabling.normal(disabling.owner(point)[0]) for point in [*used, *off]} - {OWN})]
     needs = list(known.needs_of(roots))
-    problems = [*known.doubled(), *_unmet(needs, known), *_plugin_problems({p.name: p.value for p in used})]
+    problems = [
+        *map(_torn, known.torn),
+        *known.doubled(),
+        *_unmet(needs, known),
+        *_plugin_problems({p.name: p.value for p in used}),
+    ]
     problems += [
         Problem(f"{disabling.VARIABLE} names no installed plugin: {name}", "Correct it, or take it out.")
         for name in disabling.unknown()
@@ -109,9 +114,12 @@ class _Installed:
 
     def __init__(self) -> None:
         self.by_name: dict[str, list[Distribution]] = {}
+        self.torn: list[str] = []
         for found in distributions():
-            name = found.metadata["Name"]
-            if name:
+            name = _name_of(found)
+            if not name:
+                self.torn.append(str(getattr(found, "_path", "somewhere on the path")))
+            else:
                 self.by_name.setdefault(disabling.normal(name), []).append(found)
 
     def version(self, name: str) -> str:
@@ -140,6 +148,21 @@ class _Installed:
                     f"{name} is installed {len(found)} times: {', '.join(versions)}; the first is used",
                     f"`{_pip('uninstall', name)}` as often as it is there, then `{_pip('install', name)}`.",
                 )
+
+
+def _name_of(distribution: Distribution) -> str:
+    """Its name; empty where its metadata or its entry points can't be read."""
+    try:
+        _, name = distribution.entry_points, distribution.metadata["Name"]
+        return str(name or "") if distribution.version else ""
+    except Exception:  # whatever is in the files, or that there are none
+        return ""
+
+
+def _torn(place: str) -> Problem:
+    return Problem(
+        f"the metadata in {place} cannot be read", "Install that distribution again, or remove what is left of it."
+    )
 
 
 def _asked_by(distribution: Distribution, extra: str) -> Iterator[_Need]:
@@ -195,7 +218,7 @@ def registry_told(only: str = "") -> list[tuple[str, str]]:
     """What is wrong with plugins (or with one), and what to do; components of one name are told of too."""
     from causalkit.registry import Registry
 
-    points = [p for p in entry_points(group=GROUP) if only in ("", p.name)]
+    points = [p for p in disabling.points(GROUP) if only in ("", p.name)]
     registry = Registry.discover(points)
     told = [(f"plugin {b.name} of {b.distribution}: {b.reason}", _without(b.name)) for b in registry.broken]
     by_name: dict[tuple[str, str], list[str]] = {}

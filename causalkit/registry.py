@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from itertools import islice
 from typing import Any
 
@@ -89,7 +89,7 @@ class Registry:
     def discover(cls, points: Iterable[EntryPoint] | None = None) -> Registry:
         """Load every entry point of the group `causalkit` that is not disabled, each in its own `try`."""
         registry = cls()
-        used, off = disabling.split(entry_points(group=GROUP) if points is None else points)
+        used, off = disabling.split(disabling.points(GROUP) if points is None else points)
         registry.disabled = [Plugin(p.name, *disabling.owner(p)) for p in sorted(off, key=lambda p: p.name)]
         for point in sorted(used, key=lambda p: (disabling.owner(p)[0] != "causalkit", p.name)):
             registry._load(point)

@@ -109,9 +109,7 @@ def _plugin_commands() -> dict[str, EntryPoint]:
     """Commands that plugins offer; `importlib.metadata` is only imported where one might."""
     if not any(_mentions_commands(folder) for folder in dict.fromkeys(sys.path)):
         return {}
-    from importlib.metadata import entry_points
-
-    points = disabling.split(entry_points(group=GROUP))[0]
+    points = disabling.split(disabling.points(GROUP))[0]
     return {point.name: point for point in points if point.name not in COMMANDS}
 
 
@@ -138,7 +136,7 @@ def _entry_point_files(folder: str) -> Iterator[bytes]:
 
 
 def _owner(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "unknown"
+    return disabling.owner(point)[0]
 
 
 def _from_plugin(point: EntryPoint) -> click.Command:

@@ -91,3 +91,23 @@ def test_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("text", [None, b"", b"\xff\xfe\x00"], ids=["missing", "empty", "no-text"])
+def test_metadata_that_cannot_be_read_is_told_and_stops_nobody(stranger, text):
+    (stranger.info / "METADATA").unlink()
+    if text is not None:
+        (stranger.info / "METADATA").write_bytes(text)
+    assert f"the metadata in {stranger.info} cannot be read" in problems(stranger)
+    listed = stranger.command("plugins", "list", "--json")
+    assert (listed.code, listed.json["broken"]) == (0, [])
+    assert {"uplift", "theirs"} <= {row["name"] for row in listed.json["components"]}
+
+
+@pytest.mark.parametrize("text", [b"[causalkit]\nno value\n", b"[causalkit]\nx = \xff\n"], ids=["no-pair", "no-text"])
+def test_entry_points_that_cannot_be_read_are_told_and_others_are_there(stranger, text):
+    (stranger.info / "entry_points.txt").write_bytes(text)
+    assert f"the metadata in {stranger.info} cannot be read" in problems(stranger)
+    listed = stranger.command("plugins", "list", "--json")
+    assert "uplift" in {row["name"] for row in listed.json["components"]}
+    assert stranger.command("--help").code == 0
