@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -133,3 +134,21 @@ class SpeechlessError(Exception):
 )
 def test_what_was_raised_is_one_line_that_can_be_printed(error, told):
     assert said(error) == told
+
+
+ENDLESS = """
+import sys, threading, time
+from causalkit.cli import _stopping
+_stopping.PATIENCE = 0.3
+threading.Thread(target=time.sleep, args=({seconds},), name="lingers").start()
+_stopping.end_in_spite_of_threads(3)
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60, True), (0.05, False)])
+def test_a_thread_that_never_ends_does_not_keep_a_command(seconds, told):
+    code = ENDLESS.format(seconds=seconds)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 3
+    assert ("do not end: lingers" in ended.stderr) == told

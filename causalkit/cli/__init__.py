@@ -16,7 +16,7 @@ import click
 from causalkit import disabling
 from causalkit.cli._lazy import LazyGroup
 from causalkit.cli._stdout import give_up_stdout
-from causalkit.cli._stopping import terminated_as_interrupted
+from causalkit.cli._stopping import end_in_spite_of_threads, terminated_as_interrupted
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -94,7 +94,9 @@ def main(args: Sequence[str] | None = None) -> None:
     _flush()
     if "--json" in arguments:
         give_up_stdout()
-    raise SystemExit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    end_in_spite_of_threads(code)
+    raise SystemExit(code)
 
 
 def _flush() -> None:

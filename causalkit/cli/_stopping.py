@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["terminated_as_interrupted"]
+__all__ = ["end_in_spite_of_threads", "terminated_as_interrupted"]
+
+PATIENCE = 30.0
+"""Seconds that threads of plugins are given to end after the command's work is done."""
+
+
+def end_in_spite_of_threads(code: int) -> None:
+    """Once Python begins to end, end the process with `code` where a thread keeps it for longer than `PATIENCE`.
+
+    Python waits for every thread that is no daemon; one that a plugin has begun may never end.
+    """
+    if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
+        threading.Thread(target=_watch, args=(code,), daemon=True).start()
+
+
+def _watch(code: int) -> None:
+    threading.main_thread().join()  # until Python begins to wait for the others
+    others = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    for one in others:
+        one.join(PATIENCE / len(others))
+    left = [one.name for one in others if one.is_alive()]
+    if left:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"Ended in spite of threads that a plugin began and that do not end: {', '.join(left)}\n")
+            sys.stderr.flush()
+        os._exit(code)
 
 
 @contextlib.contextmanager
