@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -207,7 +208,10 @@ def _work(pipe: Pipe) -> None:
     with contextlib.suppress(EOFError, OSError):
         pipe.send(None)
         while True:
-            pipe.send_bytes(_reply(pipe.recv_bytes()))
+            reply = _reply(pipe.recv_bytes())
+            with contextlib.suppress(Exception):  # a part may have replaced stdout
+                sys.stdout.flush()  # before the reply: a worker that has replied may be killed at once
+            pipe.send_bytes(reply)
 
 
 def _end_with_parent() -> None:
