@@ -20,6 +20,7 @@ BENCHMARKS = {
     "shop": "Ranking by effect against the planted truth, 20 simulated shops",
     "kill": "Runs that are killed and taken up again",
     "scale": "A hundred million rows, and lists for a million users",
+    "newcomer": "A plugin of each kind by a newcomer, and a bad one of each",
     "startup": "The command line",
 }
 LEFT_OUT = (

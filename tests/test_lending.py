@@ -13,7 +13,7 @@ import pytest
 
 import causalkit as ck
 from causalkit.steps.lending import copy_on_write, lent
-from causalkit.types import EmbeddingTable, ParquetTable, Split
+from causalkit.types import EmbeddingTable, ParquetTable, Split, Table
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,11 @@ def test_what_cannot_change_is_handed_on_as_it_is(log):
     assert lent(log).schema is log.schema
     assert lent(None) is None
     assert lent("text") == "text"
+
+
+def test_what_was_computed_from_rows_is_found_again_where_they_are_lent_anew():
+    table = Table(pd.DataFrame({"a": [1, 2]}))
+    first, second = lent(table), lent(table)
+    assert first is not second
+    assert first.origin is second.origin is table.origin
+    assert Table(table.data).origin is not table.origin

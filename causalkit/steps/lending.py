@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pandas as pd
 
-from causalkit.types import CausalGraph, Estimand, Explanation, Schema, Split
+from causalkit.types import CausalGraph, Estimand, Explanation, Schema, Split, Table
 
 __all__ = ["copy_on_write", "lent"]
 
@@ -54,7 +54,9 @@ def _lent(value: Any) -> Any:
     if isinstance(value, Mapping) and type(value) is dict:
         return dict(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return _with(value, **{f.name: _lent(getattr(value, f.name)) for f in fields(value) if _is_held(value, f.name)})
+        known = {"_origin": value.origin} if isinstance(value, Table) else {}
+        held = {f.name: _lent(getattr(value, f.name)) for f in fields(value) if _is_held(value, f.name)}
+        return _with(value, **known, **held)
     if hasattr(value, "effects_"):
         return _with(value, effects_=_lent(value.effects_))
     return value

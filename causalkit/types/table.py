@@ -17,6 +17,10 @@ __all__ = ["Table"]
 _HASHED_AT_ONCE = 1_000_000
 
 
+class _Origin:
+    """Stands for the rows of a table, and of its copies."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows that are read whole or by parts.
@@ -28,6 +32,11 @@ class Table:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self):,} rows: {', '.join(self.columns)})"
+
+    @property
+    def origin(self) -> object:
+        """The same object for this table and whatever it is lent as; what was computed from its rows is kept by it."""
+        return vars(self).setdefault("_origin", _Origin())
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -98,18 +98,18 @@ def _fitted(estimator: Any, test: Dataset, estimand: Estimand, context: Context)
 
 
 _KEEP = 200
-_latest: list[tuple[weakref.ref[Table], tuple[Any, ...], Any]] = []
-"""What was computed last; rows are held weakly, so that nothing outlives its log."""
+_latest: list[tuple[weakref.ref[object], tuple[Any, ...], Any]] = []
+"""What was computed last, by the origin of its rows; held weakly, so that nothing outlives its log."""
 
 
 def _kept(test: Dataset, key: tuple[Any, ...], make: Callable[[], T]) -> T:
     """What `make` gave for these very rows and this key, or gives now."""
     for rows, known, value in _latest:
-        if rows() is test.interactions and known == key:
+        if rows() is test.interactions.origin and known == key:
             return cast("T", value)
     made = make()
     alive = [entry for entry in _latest if entry[0]() is not None]
-    _latest[:] = [*alive[1 - _KEEP :], (weakref.ref(test.interactions), key, made)]
+    _latest[:] = [*alive[1 - _KEEP :], (weakref.ref(test.interactions.origin), key, made)]
     return made
 
 

@@ -13,6 +13,7 @@ from causalkit_plugins.metrics.held_out_effect import HeldOutEffect
 
 from causalkit.components import Context
 from causalkit.errors import Interrupted
+from causalkit.steps.lending import lent
 from causalkit.types import RANKING_COLUMNS, Outputs, Ranking, Table
 from tests.worlds import chain_world, personal_world
 
@@ -186,7 +187,7 @@ def test_one_fit_serves_several_rankings_of_the_same_rows(personal, monkeypatch)
     first = metric.measure(made, test)
     worst = replace(made.ranking, table=made.ranking.table.assign(rank=made.ranking.table["rank"].to_numpy()[::-1]))
     second = metric.measure(replace(made, ranking=worst), test)
-    CalibrationSlope().measure(made, test)
+    CalibrationSlope().measure(lent(made), lent(test))
     assert len(calls) == 1
     assert second.value < first.value
     other = replace(test, interactions=type(test.interactions)(test.interactions.data))
