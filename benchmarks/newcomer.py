@@ -126,10 +126,8 @@ def measure(quick: bool) -> Iterator[Row]:
         place = Place(Path(folder), FROM_INDEX)
         with _timed(seconds, "environment"):
             _environment(place)
-        yield Row(
-            "a fresh environment with causalkit (its libraries lent by the running one), seconds",
-            round(seconds["environment"], 1),
-        )
+        lent = "" if FROM_INDEX else " (its libraries lent by the running one)"
+        yield Row(f"a fresh environment with causalkit{lent}, seconds", round(seconds["environment"], 1))
         for kind in QUICK if quick else KINDS:
             yield from _newcomer(place, kind)
         for kind in QUICK if quick else KINDS:
