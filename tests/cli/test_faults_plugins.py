@@ -229,7 +229,7 @@ def test_whatever_a_component_raises_is_the_failure_of_its_step(odd):
     ended = odd.command("run", "c.yaml", "-o", "estimate=raises", "--until", "estimate", "--json")
     assert (ended.code, ended.json["error"]["type"]) == (1, "ComponentError")
     assert "step 'estimate' failed (item: raises): OwnError: (it can't say what is wrong)" in ended.err
-    assert "causalkit run --resume" in ended.err.strip().splitlines()[-1]
+    assert "causalkit run --resume" in ended.err
 
 
 def test_what_a_component_changes_for_the_whole_process_is_put_back(odd):
