@@ -17,7 +17,7 @@ from causalkit.components import Declaration
 from causalkit.isolation import StrayError, contained
 from causalkit.plugin_hooks import SPELLING, module_exists, wrong_hooks
 from causalkit.probe import imported, look_at
-from causalkit.registry import GROUP, Entry, Registry
+from causalkit.registry import Entry, Registry
 
 __all__ = ["checked", "declared", "made"]
 
@@ -33,7 +33,7 @@ LONGEST = 110
 def declared(distribution: str) -> dict[str, Any]:
     """The components of a distribution, and what the checks of a distribution find: id, status and reason."""
     before = set(sys.modules)
-    points = [p for p in disabling.points(GROUP) if disabling.owner(p)[0] == distribution]
+    points = [p for p in disabling.points(disabling.COMPONENTS) if disabling.owner(p)[0] == distribution]
     registry, unloaded, hooks = Registry(), [], []
     for point in points:
         try:

@@ -11,7 +11,6 @@ from typing import Any
 from causalkit import disabling
 from causalkit.errors import PluginError, UsageError, nearest
 from causalkit.probing import PATIENCE, Bench, Outcome
-from causalkit.registry import GROUP
 from causalkit.testing.kit import CHECKS, STATUSES, Finding, Judged, checks_for
 
 __all__ = ["ComponentCard", "DistributionCard", "as_json", "check_distribution", "counts", "summary_of"]
@@ -113,7 +112,7 @@ def check_distribution(
 
 def _points_of(name: str) -> list[EntryPoint]:
     """The entry points of the distribution meant."""
-    points = disabling.points(GROUP)
+    points = disabling.points(disabling.COMPONENTS)
     asked = disabling.normal(name)
     found = [p for p in points if asked in (disabling.normal(disabling.owner(p)[0]), disabling.normal(p.name))]
     if not found:

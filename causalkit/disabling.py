@@ -15,14 +15,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-__all__ = ["VARIABLE", "everything", "names", "normal", "owner", "points", "split", "unknown"]
+__all__ = [
+    "COMMANDS",
+    "COMPONENTS",
+    "OWN",
+    "VARIABLE",
+    "everything",
+    "names",
+    "normal",
+    "owner",
+    "points",
+    "split",
+    "unknown",
+]
 
 VARIABLE = "CAUSALKIT_DISABLE"
-GROUPS = ("causalkit", "causalkit.commands")
-"""The entry-point groups of components and of commands."""
+COMPONENTS = "causalkit"
+"""The entry-point group of plugins' components."""
+COMMANDS = "causalkit.commands"
+"""The entry-point group of plugins' own commands."""
+OWN = "causalkit"
+"""The distribution of the frame and the built-ins."""
 UNKNOWN = "(unknown)"
 _EVERY = "*"
-_OWN = "causalkit"
 
 
 def names() -> frozenset[str]:
@@ -41,7 +56,7 @@ def unknown() -> list[str]:
     asked = names() - {_EVERY}
     if not asked:
         return []
-    return sorted(asked.difference(*(_called(p) for group in GROUPS for p in points(group))))
+    return sorted(asked.difference(*(_called(p) for group in (COMPONENTS, COMMANDS) for p in points(group))))
 
 
 def points(group: str) -> list[EntryPoint]:
@@ -88,7 +103,7 @@ def owner(point: EntryPoint) -> tuple[str, str]:
 def _called(point: EntryPoint) -> set[str]:
     """What an entry point may be disabled by; nothing for the built-ins."""
     distribution = normal(owner(point)[0])
-    return set() if distribution == _OWN else {_EVERY, distribution, normal(point.name)}
+    return set() if distribution == OWN else {_EVERY, distribution, normal(point.name)}
 
 
 def normal(name: str) -> str:

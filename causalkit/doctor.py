@@ -17,12 +17,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion
 
 from causalkit import disabling
+from causalkit.disabling import OWN
 from causalkit.probing import Bench, Outcome
-from causalkit.registry import GROUP
 
 __all__ = ["Examination", "Missing", "Problem", "as_json", "examine_installation", "registry_told"]
 
-OWN = "causalkit"
 EXTRAS = {
     "demo": "quickstart's log of a year of grocery promotions; without it, bring your own log, or `shop` runs",
     "openai": "language models behind any OpenAI-compatible endpoint; everything else runs without",
@@ -75,7 +74,7 @@ class Examination:
 def examine_installation() -> Examination:
     """Look at what is installed."""
     known = _Installed()
-    used, off = disabling.split(disabling.points(GROUP))
+    used, off = disabling.split(disabling.points(disabling.COMPONENTS))
     roots = [OWN, *sorted({disabling.normal(disabling.owner(point)[0]) for point in [*used, *off]} - {OWN})]
     needs = list(known.needs_of(roots))
     problems = [
@@ -218,7 +217,7 @@ def registry_told(only: str = "") -> list[tuple[str, str]]:
     """What is wrong with plugins (or with one), and what to do; components of one name are told of too."""
     from causalkit.registry import Registry
 
-    points = [p for p in disabling.points(GROUP) if only in ("", p.name)]
+    points = [p for p in disabling.points(disabling.COMPONENTS) if only in ("", p.name)]
     registry = Registry.discover(points)
     told = [(f"plugin {b.name} of {b.distribution}: {b.reason}", _without(b.name)) for b in registry.broken]
     by_name: dict[tuple[str, str], list[str]] = {}

@@ -27,7 +27,6 @@ from causalkit.provenance import source_hash
 
 __all__ = ["BrokenPlugin", "Entry", "Plugin", "Registry", "default_registry", "parse_selection"]
 
-GROUP = "causalkit"
 MOST_DECLARED = 1000
 """Components of one kind that a plugin may declare; a hook that never ends is stopped there."""
 
@@ -89,7 +88,7 @@ class Registry:
     def discover(cls, points: Iterable[EntryPoint] | None = None) -> Registry:
         """Load every entry point of the group `causalkit` that is not disabled, each in its own `try`."""
         registry = cls()
-        used, off = disabling.split(disabling.points(GROUP) if points is None else points)
+        used, off = disabling.split(disabling.points(disabling.COMPONENTS) if points is None else points)
         registry.disabled = [Plugin(p.name, *disabling.owner(p)) for p in sorted(off, key=lambda p: p.name)]
         for point in sorted(used, key=lambda p: (disabling.owner(p)[0] != "causalkit", p.name)):
             registry._load(point)

@@ -21,10 +21,7 @@ from causalkit.cli._stopping import end_in_spite_of_threads, terminated_as_inter
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "cli", "main"]
-
-GROUP = "causalkit.commands"
-"""The entry-point group of plugins' own commands."""
+__all__ = ["cli", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("causalkit.cli.run:run", "Run a config, or a packaged example such as quickstart."),
@@ -111,18 +108,18 @@ def _plugin_commands() -> dict[str, EntryPoint]:
     """Commands that plugins offer; `importlib.metadata` is only imported where one might."""
     if not any(_mentions_commands(folder) for folder in dict.fromkeys(sys.path)):
         return {}
-    points = disabling.split(disabling.points(GROUP))[0]
+    points = disabling.split(disabling.points(disabling.COMMANDS))[0]
     return {point.name: point for point in points if point.name not in COMMANDS}
 
 
 def _mentions_commands(folder: str) -> bool:
-    wanted = f"[{GROUP}]".encode()
+    wanted = f"[{disabling.COMMANDS}]".encode()
     return any(wanted in text for text in _entry_point_files(folder or "."))
 
 
 def _entry_point_files(folder: str) -> Iterator[bytes]:
     if folder.endswith((".zip", ".egg")):
-        yield f"[{GROUP}]".encode()  # not a folder: let importlib.metadata look
+        yield f"[{disabling.COMMANDS}]".encode()  # not a folder: let importlib.metadata look
         return
     try:
         names = os.listdir(folder)
