@@ -16,16 +16,13 @@ from causalkit import disabling
 from causalkit.components import Declaration
 from causalkit.isolation import StrayError, contained
 from causalkit.plugin_hooks import SPELLING, module_exists, wrong_hooks
-from causalkit.probe import imported, look_at
+from causalkit.probe import HEAVY, imported, look_at
 from causalkit.registry import Entry, Registry
 
 __all__ = ["checked", "declared", "made"]
 
-HEAVY = (
-    *("torch", "transformers", "sentence_transformers", "dowhy", "causallearn", "econml", "mlflow", "tensorflow"),
-    *("sklearn", "statsmodels", "scipy", "matplotlib", "pandas", "numpy", "pydantic", "pyarrow", "networkx", "rich"),
-)
-"""Libraries that finding a plugin must not import."""
+HEAVIER = (*HEAVY, "pandas", "numpy", "pydantic", "pyarrow", "networkx", "rich")
+"""Libraries that finding a plugin must not import: also those that a component may."""
 LONGEST = 110
 """Characters of a summary, so that it fits a line of `plugins list`."""
 
@@ -44,7 +41,7 @@ def declared(distribution: str) -> dict[str, Any]:
             continue
         hooks += [f"{point.name}: {reason}" for reason in wrong_hooks(plugin)]
         registry.add(point.name, plugin, *disabling.owner(point))
-    heavy = sorted(name for name in set(sys.modules) - before if name in HEAVY)
+    heavy = sorted(name for name in set(sys.modules) - before if name in HEAVIER)
     mine = registry.entries
     problems = {
         "loads": unloaded,

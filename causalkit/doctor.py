@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion
 
 from causalkit import disabling
 from causalkit.disabling import OWN
+from causalkit.extra_plugins import EXTRA_PLUGINS
 from causalkit.probing import Bench, Outcome
 
 __all__ = ["Examination", "Missing", "Problem", "as_json", "examine_installation", "registry_told"]
@@ -25,11 +26,6 @@ __all__ = ["Examination", "Missing", "Problem", "as_json", "examine_installation
 EXTRAS = {
     "demo": "quickstart's log of a year of grocery promotions; without it, bring your own log, or `shop` runs",
     "openai": "language models behind any OpenAI-compatible endpoint; everything else runs without",
-}
-PLUGINS = {
-    "causalkit-minilm": "text to vectors with MiniLM, its weights packaged; `lsa` needs no model",
-    "causalkit-econml": "EconML's estimators; the built-in ones run without",
-    "causalkit-mlflow": "runs told to MLflow; every run is kept in its folder all the same",
 }
 _GPU = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
 
@@ -235,9 +231,9 @@ def _missing(known: _Installed) -> Iterator[Missing]:
         lacking = [need.name for need in needs if not known.version(need.name)]
         if lacking:
             yield Missing(f"{OWN}[{extra}] ({', '.join(lacking)})", gives, _pip("install", f"{OWN}[{extra}]"))
-    for name, gives in PLUGINS.items():
-        if not known.version(name):
-            yield Missing(name, gives, _pip("install", name))
+    for name, plugin in EXTRA_PLUGINS.items():
+        if plugin.gives and not known.version(name):
+            yield Missing(name, plugin.gives, _pip("install", name))
     torch = known.version("torch")
     if "+cpu" in torch and any(place.exists() for place in _GPU):
         yield Missing(

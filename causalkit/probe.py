@@ -15,7 +15,14 @@ from typing import IO, Any
 
 from causalkit.isolation import StrayError, contained
 
-__all__ = ["imported", "look_at", "main"]
+__all__ = ["HEAVY", "imported", "look_at", "main"]
+
+HEAVY = (
+    "torch", "tensorflow", "jax", "transformers", "sentence_transformers", "sklearn", "scipy", "statsmodels", "dowhy",
+    "econml", "causallearn", "causalml", "mlflow", "wandb", "matplotlib", "seaborn", "plotly", "xgboost", "lightgbm",
+    "catboost", "numba", "ray", "dask", "polars", "openai",
+)  # fmt: skip
+"""Libraries that take a second or more to import, or bring such as do."""
 
 
 def main() -> None:

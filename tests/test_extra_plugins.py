@@ -13,7 +13,7 @@ from causalkit.extra_plugins import EXTRA_PLUGINS, how_to_get
 from causalkit.registry import BrokenPlugin, Registry
 
 ROOT = Path(__file__).parents[1] / "plugins"
-NAMES = [(kind, name) for kinds in EXTRA_PLUGINS.values() for kind, names in kinds.items() for name in names]
+NAMES = [(kind, name) for plugin in EXTRA_PLUGINS.values() for kind, names in plugin.offers.items() for name in names]
 
 
 def without_extras() -> Registry:
@@ -26,7 +26,7 @@ def without_extras() -> Registry:
 def test_the_names_are_those_that_the_distribution_declares(distribution: str) -> None:
     (hooks,) = (ROOT / distribution / "src").glob("*/hooks.py")
     source = hooks.read_text("utf-8")
-    for kind, names in EXTRA_PLUGINS[distribution].items():
+    for kind, names in EXTRA_PLUGINS[distribution].offers.items():
         assert f"causalkit_{kind}s" in source
         assert set(names) <= set(re.findall(r'"([a-z0-9-]+)"', source))
 

@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.components import KINDS
+from causalkit.probe import HEAVY
 from causalkit.testing.checks._latest import Latest
 from causalkit.testing.checks._watching import watched
 from causalkit.testing.kit import NotApplicable, Subject
 
-__all__ = ["HEAVY", "Newborn", "newborn"]
-
-HEAVY = (
-    "torch", "tensorflow", "jax", "transformers", "sentence_transformers", "sklearn", "scipy", "statsmodels", "dowhy",
-    "econml", "causallearn", "causalml", "mlflow", "wandb", "matplotlib", "seaborn", "plotly", "xgboost", "lightgbm",
-    "catboost", "numba", "ray", "dask", "polars", "openai",
-)  # fmt: skip
-"""Libraries that take a second or more to import, or bring such as do."""
+__all__ = ["Newborn", "newborn"]
 
 _PATIENCE = 120.0
 
