@@ -11,15 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._texts import (
-    Pooling,
-    encode_distinct,
-    load_text_model,
-    normalised,
-    pooling_of,
-    refuse_absent,
-    without_model,
-)
+from causalkit_plugins.encoders._model import load_text_model
+from causalkit_plugins.encoders._pooling import Pooling, pooling_of
+from causalkit_plugins.encoders._texts import encode_distinct, normalised, refuse_absent, without_model
 from causalkit_plugins.encoders._weights import find_weights, read_json, weights_fingerprint
 
 __all__ = ["SentenceTransformerEncoder"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._texts import TextModel, encode_distinct, load_text_model, normalised, without_model
+from causalkit_plugins.encoders._model import TextModel, load_text_model
+from causalkit_plugins.encoders._pooling import Pooling
+from causalkit_plugins.encoders._texts import encode_distinct, normalised, without_model
 from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["Transformer"]
@@ -30,7 +32,7 @@ class Transformer:
 
     model: str = "all-MiniLM-L6-v2"
     "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
-    pooling: Literal["mean", "cls", "last", "max"] = "mean"
+    pooling: Pooling = "mean"
     "How token vectors become one: their mean, the first (BERT's `cls`), the last (GPT), or the largest."
     normalise: bool = True
     "Bring each vector to length 1."

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders import _texts
+from causalkit_plugins.encoders import _batches, _model
 from causalkit_plugins.encoders.transformer import Transformer
 from sklearn.base import clone
 from tiny_models import TEXTS, one_by_one
@@ -34,15 +34,15 @@ def test_batches_and_order_change_nothing(bert, monkeypatch):
     encoder = Transformer(model=str(bert))
     whole = encoder.encode(TEXTS)
     np.testing.assert_allclose(encoder.encode(TEXTS[::-1])[::-1], whole, atol=1e-5)
-    monkeypatch.setattr(_texts, "BATCH_TOKENS", 40)
+    monkeypatch.setattr(_batches, "BATCH_TOKENS", 40)
     np.testing.assert_allclose(encoder.encode(TEXTS), whole, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-5)
 
 
 def test_same_texts_are_encoded_once(bert, monkeypatch):
     seen = []
-    forward = _texts.TextModel._forward
-    monkeypatch.setattr(_texts.TextModel, "_forward", lambda self, ids, p: seen.extend(ids) or forward(self, ids, p))
+    forward = _model.TextModel._forward
+    monkeypatch.setattr(_model.TextModel, "_forward", lambda self, ids, p: seen.extend(ids) or forward(self, ids, p))
     vectors = Transformer(model=str(bert)).encode(TEXTS * 20)
     assert len(seen) == len(set(TEXTS))
     np.testing.assert_array_equal(vectors[: len(TEXTS)], vectors[-len(TEXTS) :])
