@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API",
+    "INPUTS",
     "KINDS",
+    "MARKS",
     "Context",
     "DatasetSource",
     "Declaration",
@@ -159,13 +161,33 @@ class DatasetSource(Protocol):
         ...
 
 
+INPUTS: dict[str, str] = {
+    "texts": "str; a missing text is an empty one",
+    "images": "str, the path of an image; a missing one is empty",
+    "multimodal": "causalkit.types.Multimodal, an item's text and image",
+    "histories": "causalkit.types.History, what a user was shown and did in training rows",
+}
+"""What encoders read, by the name that `input` gives it."""
+
+MARKS: dict[str, str] = {
+    "truncated": "bool: the input was longer than the model takes, and was cut",
+    "missing": "bool: a part of the input (a text, an image, a history) was not there",
+    "unreadable": "bool: the input is there and cannot be read, such as a broken image",
+    "cosine": "float32: cosine with the vector at full precision, where that was measured; else NaN",
+}
+"""What an encoder may say of each input, by name in its `marks_`."""
+
+
 @_kind("encoder")
 class Encoder(Protocol):
     """Texts, images or histories in, vectors out.
 
-    `input` says which it reads: `"texts"` (a sequence of str), `"images"` (paths) or
-    `"histories"` (each user's past items). One that declares `pointwise = True`, so that a vector depends on
-    its own input alone, is only given inputs that it never saw before, and the same seed in every run.
+    `input` says which it reads: one of `INPUTS`. One that declares `pointwise = True`, so that a vector depends on
+    its own input alone, is only given inputs that it never saw before, and the same seed in every run. Either may
+    be a property, for an encoder that holds others.
+
+    After `encode`, an encoder may leave `marks_`: arrays of one value per input of that call, named as in `MARKS`.
+    The frame keeps them beside the vectors, and says in words what they add up to.
     """
 
     def fit(self, inputs: Sequence[Any], *, context: Context = ...) -> Encoder:

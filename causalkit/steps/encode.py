@@ -1,4 +1,4 @@
-"""Text to vectors."""
+"""Texts, images and histories to vectors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from causalkit.components import Context, Encoder
-from causalkit.errors import ConfigError, Problem
 from causalkit.steps import soundness
+from causalkit.steps.inputs import inputs_of
 from causalkit.steps.work import Work
 from causalkit.store.vectors import VectorStore, text_keys
-from causalkit.types import Dataset, Embeddings, EmbeddingTable
+from causalkit.types import Embeddings, EmbeddingTable
 
 __all__ = ["encode"]
 
@@ -22,17 +21,20 @@ SHARD = 1024
 
 
 def encode(work: Work) -> Work:
-    """Vectors of items and users, from their text."""
+    """Vectors of items and users, from their texts, images or histories."""
     tables: dict[str, EmbeddingTable | None] = {"item": None, "user": None}
-    for side, selection in work.config.encode.items():
+    for side in tables:  # items first: histories are read through their vectors
+        selection = work.config.encode.get(side)
         if selection is None:
             continue
-        texts = work.log.item_texts() if side == "item" else _user_texts(work.log)
         encoder = work.build("encoder", selection)
         context = work.under(f"encode.{side}")
         by = work.whose("encoder", selection)
-        vectors = _encoded(encoder, by, list(texts), context, work.vectors.get(side))
-        tables[side] = EmbeddingTable(texts.index, vectors, selection.use)
+        assert work.split is not None
+        kind = getattr(encoder, "input", "texts")
+        ids, inputs = inputs_of(kind, side, work.log, work.split, tables["item"], by)
+        vectors = _encoded(encoder, by, list(inputs), context, work.vectors.get(side))
+        tables[side] = EmbeddingTable(ids, vectors, selection.use)
     return work.with_outputs(embeddings=Embeddings(**tables))
 
 
@@ -73,12 +75,3 @@ def _fitted(encoder: Encoder, texts: list[str], context: Context, by: str) -> En
 
 def _nothing(texts: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     return np.empty((texts, 0), np.float32), np.zeros(texts, bool)
-
-
-def _user_texts(dataset: Dataset) -> pd.Series[str]:
-    named = [c.name for c in dataset.schema.columns if c.kind == "text" and c.name in dataset.users.columns]
-    if not named:
-        raise ConfigError(
-            "config", [Problem("encode.user", ": the users table has no column of kind text")], "Leave encode.user out."
-        )
-    return dataset.users[named].astype("string").fillna("").agg(" ".join, axis=1)

@@ -13,11 +13,15 @@ __all__ = ["EmbeddingTable", "Embeddings"]
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """Vectors by id: row i of `vectors` (float32 `[n, d]`) belongs to `ids[i]`; `encoder` made them."""
+    """Vectors by id: row i of `vectors` (float32 `[n, d]`) belongs to `ids[i]`; `encoder` made them.
+
+    `notes` say what was met on the way: texts that were cut, images that were missing ….
+    """
 
     ids: pd.Index
     vectors: npt.NDArray[np.float32]
     encoder: str
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"EmbeddingTable({len(self.ids):,} × {self.vectors.shape[1]} by {self.encoder})"

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causalkit.components import Context
+from causalkit.components import INPUTS, Context
 from causalkit.errors import NotFitted
 from causalkit.testing.checks._contexts import shaken
 from causalkit.testing.checks._doing import inputs_of
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.testing.worlds import text_world
 
-_INPUTS = ("texts", "images", "histories")
 _TOLERANCE = 1e-4
 """How far two vectors of one input may be apart, as a share of the longest: rounding, on any device."""
 _TOLD = 0.25
@@ -28,9 +27,9 @@ _ODD_TEXTS = (
 
 @check("encoder")
 def declares_its_input(subject: Subject) -> None:
-    """`input` says what it reads: texts, images or histories."""
+    """`input` says what it reads: one of `causalkit.components.INPUTS`."""
     named = getattr(subject.example, "input", None)
-    assert named in _INPUTS, f"`input` is {named!r}; declare `input: ClassVar[str]` as one of {', '.join(_INPUTS)}"
+    assert named in INPUTS, f"`input` is {named!r}; declare `input: ClassVar[str]` as one of {', '.join(INPUTS)}"
 
 
 @check("encoder")
