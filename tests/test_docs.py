@@ -39,8 +39,20 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert written == script("make_reference").reference(default_registry()), "run: python docs/make_reference.py"
 
 
-def test_the_figures_in_the_readme_are_those_of_the_committed_results() -> None:
-    assert script("make_figures").filled(README) == README, "run: python docs/make_figures.py"
+def test_the_figures_are_those_of_the_committed_results() -> None:
+    made = script("make_figures")
+    assert made.filled(README) == README, "run: python docs/make_figures.py"
+    written = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert made.page() == written, "run: python docs/make_figures.py"
+
+
+def test_every_committed_result_and_every_headline_is_shown() -> None:
+    made = script("make_figures")
+    committed = {path.stem for path in (ROOT / "benchmarks" / "results").glob("*.json")}
+    assert {name.replace("/", "-") for name in made.TITLES} == committed
+    for name, chosen in made.HEADLINES.items():
+        rows = [row["what"] for row in made._result(name)["rows"]]
+        assert [start for start in chosen if not any(row.startswith(start) for row in rows)] == [], name
 
 
 def test_every_public_name_is_in_the_reference() -> None:
