@@ -2,20 +2,23 @@
 
 What an item's text says decides, up to noise, how well showing it persuades and how often it is
 bought anyway. Staples are wanted by nearly everybody and gain little from being shown; novelties
-gain much and are seldom bought unprompted. Nothing else ties popularity to effect.
+gain much and are seldom bought unprompted. Nothing else ties popularity to effect. A text may also be
+silent: it then tells of traits that were drawn for the sentence alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["DEPARTMENTS", "SEGMENTS", "Catalogue", "draw_catalogue"]
+__all__ = ["DEPARTMENTS", "SEGMENTS", "Catalogue", "Text", "draw_catalogue"]
 
 Floats = npt.NDArray[np.float64]
+Text = Literal["tells", "silent"]
 
 SEGMENTS = ("families", "students", "couples", "retired")
 
@@ -73,25 +76,34 @@ class Catalogue:
     cold: npt.NDArray[np.bool_]
 
 
-def draw_catalogue(items: int, cold: float, topics: int, rng: np.random.Generator) -> Catalogue:
-    """Draw `items` items, a share `cold` of which is never exposed."""
+def draw_catalogue(items: int, cold: float, topics: int, rng: np.random.Generator, text: Text = "tells") -> Catalogue:
+    """Draw `items` items, a share `cold` of which is never exposed.
+
+    A `silent` text moves no other draw: its traits come from a generator of their own.
+    """
     department = rng.integers(0, len(DEPARTMENTS), items)
-    first, second = rng.integers(0, len(_TRAITS), (2, items))
-    second = np.where(second == first, (first + 1) % len(_TRAITS), second)
+    first, second = _two_traits(items, rng)
     persuading, wanted = (np.array([getattr(t, name) for t in _TRAITS]) for name in ("persuasion", "demand"))
     persuasion = 0.05 + persuading[first] + persuading[second] + np.array(_DEPARTMENT_PERSUASION)[department]
     demand = wanted[first] + wanted[second] + rng.normal(0, 0.7, items)
     tastes = rng.normal(0, 1, (len(DEPARTMENTS), topics))[department] + rng.normal(0, 0.7, (items, topics))
     never = np.zeros(items, bool)
     never[rng.choice(items, round(cold * items), replace=False)] = True
+    told = (first, second) if text == "tells" else _two_traits(items, rng.spawn(1)[0])
     return Catalogue(
-        _table(department, first, second, rng),
+        _table(department, *told, rng),
         department,
         np.clip(persuasion + rng.normal(0, 0.015, items), -0.08, 0.4),
         demand - demand.mean(),
         tastes / np.linalg.norm(tastes, axis=1, keepdims=True),
         never,
     )
+
+
+def _two_traits(items: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Two different traits for each item."""
+    first, second = rng.integers(0, len(_TRAITS), (2, items))
+    return first, np.where(second == first, (first + 1) % len(_TRAITS), second)
 
 
 def _table(

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.types import CausalGraph, Edge, PairTruth, Truth
-from causalkit_plugins.datasets._catalogue import DEPARTMENTS, SEGMENTS, Catalogue, draw_catalogue
+from causalkit_plugins.datasets._catalogue import DEPARTMENTS, SEGMENTS, Catalogue, Text, draw_catalogue
 
 __all__ = ["World", "draw_world", "graph", "potential_rates", "propensity", "truth"]
 
@@ -69,10 +69,16 @@ class World:
 
 
 def draw_world(
-    users: int, items: int, weeks: int, cold: float, exposure_rate: float, rng: np.random.Generator
+    users: int,
+    items: int,
+    weeks: int,
+    cold: float,
+    exposure_rate: float,
+    rng: np.random.Generator,
+    text: Text = "tells",
 ) -> World:
     """Draw users, items and calendar."""
-    catalogue = draw_catalogue(items, cold, TOPICS, rng)
+    catalogue = draw_catalogue(items, cold, TOPICS, rng, text)
     segment = rng.choice(len(SEGMENTS), users, p=[0.35, 0.2, 0.25, 0.2])
     tastes = 0.6 * rng.normal(0, 1, (len(SEGMENTS), TOPICS))[segment] + 0.8 * rng.normal(0, 1, (users, TOPICS))
     usual = np.array([0.5, -0.5, 0.0, 0.2])[segment] + rng.normal(0, 0.8, users)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ class Simulated:
     items that suit the user, high season and promotion weeks, all of which also raise purchases: so
     exposed rows buy more, shown or not. By default every such column is logged.
 
-    Items' `description` predicts their effects. A share of items is cold: never exposed, with an
+    Items' `description` predicts their effects; with `text: silent` it is drawn without regard to them, and
+    all else is the same, draw for draw. A share of items is cold: never exposed, with an
     effect all the same. As in real shops, staples are bought a lot anyway and gain little from being
     shown, so that popularity and effect are weakly, mostly negatively, related: by these items'
     nature, not by a rule that makes popularity fail.
@@ -55,6 +56,8 @@ class Simulated:
     "How strongly the logged covariates drive exposure; 0 shows items at random."
     hidden: Annotated[float, Field(ge=0)] = 0.0
     "Strength of a cause of both exposure and purchase that no column holds; 0 is none."
+    text: Literal["tells", "silent"] = "tells"
+    "Whether descriptions tell of what decides the effects, or tell no more than the department."
     log_propensity: bool = False
     "Whether the log holds each row's probability of exposure (given the hidden cause, if any)."
     seed: int = 0
@@ -67,7 +70,7 @@ class Simulated:
     def load(self, *, context: Context = Context()) -> Dataset:
         """Draw the shop and its log, by blocks of weeks."""
         rng = np.random.default_rng(self.seed)
-        world = _shop.draw_world(self.users, self.items, self.weeks, self.cold, self.exposure_rate, rng)
+        world = _shop.draw_world(self.users, self.items, self.weeks, self.cold, self.exposure_rate, rng, self.text)
         parts = [self._week(world, week, rng) for week in context.track(range(self.weeks), "drawing weeks", self.weeks)]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         rows = _with_ids(world, columns)
