@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,15 @@ from typing import Any
 from causalkit.components import Context
 from causalkit.errors import DataError
 from causalkit.preparation import variables
+from causalkit.testing.checks._inputs import inputs_of
 from causalkit.testing.checks._logs import log
 from causalkit.testing.checks._reference import LeastSquares
 from causalkit.testing.checks._runs import RECORDS, RunLike
 from causalkit.testing.checks._small_run import small_run
 from causalkit.testing.kit import NotApplicable
-from causalkit.testing.worlds import text_world
 from causalkit.types import Question
 
-__all__ = ["ANSWER", "do", "inputs_of", "questions"]
-
-_HISTORIES = tuple(tuple(f"item-{k % 7}" for k in range(first, first + 1 + first % 4)) for first in range(24))
+__all__ = ["ANSWER", "do", "questions"]
 
 ANSWER: dict[str, Any] = {
     "type": "object",
@@ -47,14 +43,6 @@ def do(made: Any, kind: str, folder: Path, context: Context) -> None:
         _USES[kind](made, folder, context)
     except DataError as error:
         raise NotApplicable(f"refuses the small log that it is tried on: {error.what}") from None
-
-
-def inputs_of(encoder: Any, folder: Path) -> Sequence[Any]:
-    """What an encoder of its `input` is given to try."""
-    named = getattr(encoder, "input", "texts")
-    if named == "images":
-        return [_image(folder / f"{shade}.png", shade) for shade in range(0, 240, 10)]
-    return _HISTORIES if named == "histories" else text_world("matters").texts[:24]
 
 
 def questions() -> list[Question]:
@@ -141,16 +129,3 @@ _USES: Mapping[str, Callable[[Any, Path, Context], None]] = {
     "executor": _executor,
     "tracker": _tracker,
 }
-
-
-def _image(path: Path, shade: int, side: int = 8) -> str:
-    """A grey square as PNG; its path."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + bytes([shade]) * side) * side)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
-    return str(path)

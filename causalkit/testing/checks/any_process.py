@@ -15,7 +15,7 @@ import numpy as np
 from causalkit.components import Context
 from causalkit.errors import CausalkitError
 from causalkit.parameters import parameter_model
-from causalkit.testing.checks._doing import inputs_of
+from causalkit.testing.checks._inputs import inputs_of
 from causalkit.testing.checks._logs import log
 from causalkit.testing.checks._small_run import small_run
 from causalkit.testing.kit import NotApplicable, Subject, check

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from causalkit.components import INPUTS, Context
 from causalkit.errors import NotFitted
 from causalkit.testing.checks._contexts import shaken
-from causalkit.testing.checks._doing import inputs_of
+from causalkit.testing.checks._inputs import inputs_of
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.testing.worlds import text_world
 

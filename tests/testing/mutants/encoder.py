@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 from zlib import crc32
 
@@ -34,23 +35,28 @@ class Hashed:
 
 
 @component
-class Lengths:
-    """How long a history is, and what was in it last."""
+class Liked:
+    """The mean vector of the items of a history; nothing where none has."""
 
     input: ClassVar[str] = "histories"
 
     def fit(self, inputs, *, context: Context = Context()):
+        self.width_ = next(history.vectors.vectors.shape[1] for history in inputs)
         return self
 
     def encode(self, inputs, *, context: Context = Context()):
-        last = [crc32(str(history[-1:]).encode()) % 7 for history in inputs]
-        rows = [[len(history), place] for history, place in zip(inputs, last, strict=True)]
-        return np.array(rows, np.float32).reshape(-1, 2)
+        vectors = np.zeros((len(inputs), self.width_), np.float32)
+        for row, history in enumerate(inputs):
+            found = history.vectors.at(history.items)
+            known = np.isfinite(found).all(1)
+            if known.any():
+                vectors[row] = found[known].mean(0)
+        return vectors
 
 
 @component
 class Pixels:
-    """The mean byte of an image file."""
+    """A hash of an image file; 0 where there is none."""
 
     input: ClassVar[str] = "images"
 
@@ -58,19 +64,32 @@ class Pixels:
         return self
 
     def encode(self, inputs, *, context: Context = Context()):
-        means = []
-        for path in inputs:
-            with open(path, "rb") as file:
-                means.append([crc32(file.read()) % 1000])
-        return np.array(means, np.float32).reshape(-1, 1)
+        return np.array([_pixels(path) for path in inputs], np.float32).reshape(-1, 1)
+
+
+def _pixels(path):
+    return crc32(Path(path).read_bytes()) % 1000 if path else 0
+
+
+@component
+class Captioned(Hashed):
+    """Words by their hash, and the image beside them."""
+
+    input: ClassVar[str] = "multimodal"
+
+    def encode(self, inputs, *, context: Context = Context()):
+        texts = super().encode([one.text for one in inputs], context=context)
+        images = np.array([_pixels(one.image) / 1000 for one in inputs], np.float32).reshape(-1, 1)
+        return np.concatenate([texts, images], 1)
 
 
 HEALTHY: list[Make] = [
     lambda _: Words(),
     lambda _: Words(most=60),
     lambda _: Hashed(),
-    lambda _: Lengths(),
+    lambda _: Liked(),
     lambda _: Pixels(),
+    lambda _: Captioned(),
 ]
 
 
