@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from causalkit.steps import soundness
 from causalkit.steps.inputs import inputs_of
 from causalkit.steps.work import Work
 from causalkit.store.vectors import VectorStore, text_keys
-from causalkit.types import Embeddings, EmbeddingTable
+from causalkit.types import Embeddings, EmbeddingTable, Histories
 
 __all__ = ["encode"]
 
@@ -32,18 +34,19 @@ def encode(work: Work) -> Work:
         by = work.whose("encoder", selection)
         assert work.split is not None
         kind = getattr(encoder, "input", "texts")
-        ids, inputs = inputs_of(kind, side, work.log, work.split, tables["item"], by)
-        vectors = _encoded(encoder, by, list(inputs), context, work.vectors.get(side))
-        tables[side] = EmbeddingTable(ids, vectors, selection.use)
+        ids, inputs, notes = inputs_of(kind, side, work.log, work.split, tables["item"], by)
+        vectors = _encoded(encoder, by, inputs, context, work.vectors.get(side))
+        tables[side] = EmbeddingTable(ids, vectors, selection.use, notes)
     return work.with_outputs(embeddings=Embeddings(**tables))
 
 
 def _encoded(
-    encoder: Encoder, by: str, texts: list[str], context: Context, kept: VectorStore | None
+    encoder: Encoder, by: str, texts: Sequence[Any], context: Context, kept: VectorStore | None
 ) -> npt.NDArray[np.float32]:
     """A vector for each text; of an encoder that takes each text alone, those that are kept are not made again."""
     if not getattr(encoder, "pointwise", False):
-        return soundness.vectors(_fitted(encoder, texts, context, by).encode([*texts], context=context), len(texts), by)
+        made = _fitted(encoder, texts, context, by).encode(_lent(texts), context=context)
+        return soundness.vectors(made, len(texts), by)
     context = replace(context, root_seed=0)  # vectors are kept for runs with other seeds
     distinct = sorted(dict.fromkeys(texts), key=lambda text: (-len(text), text))
     keys = text_keys(distinct)
@@ -68,9 +71,14 @@ def _encoded(
     return vectors[[place[text] for text in texts]]
 
 
-def _fitted(encoder: Encoder, texts: list[str], context: Context, by: str) -> Encoder:
-    fitted: Encoder = soundness.itself(encoder.fit([*texts], context=context), ("encode",), by)
+def _fitted(encoder: Encoder, texts: Sequence[Any], context: Context, by: str) -> Encoder:
+    fitted: Encoder = soundness.itself(encoder.fit(_lent(texts), context=context), ("encode",), by)
     return fitted
+
+
+def _lent(inputs: Sequence[Any]) -> Sequence[Any]:
+    """Inputs as an encoder is given them: a list of its own; histories as they are, for nothing writes to them."""
+    return inputs if isinstance(inputs, Histories) else [*inputs]
 
 
 def _nothing(texts: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

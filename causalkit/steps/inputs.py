@@ -10,6 +10,7 @@ import pandas as pd
 from causalkit.components import INPUTS
 from causalkit.errors import ConfigError, Problem
 from causalkit.steps import soundness
+from causalkit.steps.histories import histories_of
 from causalkit.types import Dataset, EmbeddingTable, Multimodal, Split
 
 __all__ = ["inputs_of"]
@@ -17,8 +18,10 @@ __all__ = ["inputs_of"]
 
 def inputs_of(
     kind: str, side: str, dataset: Dataset, split: Split, items: EmbeddingTable | None, by: str
-) -> tuple[pd.Index, Sequence[Any]]:
-    """Ids of `side` (`"item"`, `"user"`), and an input for each.
+) -> tuple[pd.Index, Sequence[Any], tuple[str, ...]]:
+    """Ids of `side` (`"item"`, `"user"`), an input for each, and notes for the table of vectors.
+
+    Histories are a `causalkit.types.Histories`: to be handed on as they are, for a list of them is large and slow.
 
     Parameters
     ----------
@@ -34,14 +37,20 @@ def inputs_of(
     if kind not in INPUTS:
         soundness.refuse(by, f"`input = {kind!r}`", f"one of {', '.join(INPUTS)}")
     if kind == "histories":
-        return _histories(side, dataset, split, items)
+        if side != "user":
+            raise ConfigError(
+                "config",
+                [Problem(f"encode.{side}", ": histories are of users, and items have none")],
+                "Choose it under encode.user, and an encoder of texts or images for items.",
+            )
+        return histories_of(dataset, split, items)
     texts = dataset.item_texts() if side == "item" else _user_texts(dataset)
     if kind == "texts":
-        return texts.index, list(texts)
+        return texts.index, list(texts), ()
     images = _images(side, dataset)
     if kind == "images":
-        return images.index, list(images)
-    return texts.index, [Multimodal(text, image) for text, image in zip(texts, images, strict=True)]
+        return images.index, list(images), ()
+    return texts.index, [Multimodal(text, image) for text, image in zip(texts, images, strict=True)], ()
 
 
 def _user_texts(dataset: Dataset) -> pd.Series[str]:
@@ -64,9 +73,3 @@ def _images(side: str, dataset: Dataset) -> pd.Series[str]:
             "Give a column of paths `kind: image`, or choose an encoder of texts.",
         )
     return table[named[0]].astype("string").fillna("").str.strip()
-
-
-def _histories(
-    side: str, dataset: Dataset, split: Split, items: EmbeddingTable | None
-) -> tuple[pd.Index, Sequence[Any]]:
-    raise ConfigError("config", [Problem(f"encode.{side}", ": histories are not read yet")])

@@ -17,6 +17,7 @@ from causalkit.types.embeddings import Embeddings, EmbeddingTable
 from causalkit.types.estimand import Estimand, Target
 from causalkit.types.explanation import Explanation, Receipt
 from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
+from causalkit.types.histories import Histories
 from causalkit.types.inputs import History, Multimodal
 from causalkit.types.parquet_table import ParquetTable
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
@@ -51,6 +52,7 @@ __all__ = [
     "Evidence",
     "Explanation",
     "Facts",
+    "Histories",
     "History",
     "Knowledge",
     "Mark",

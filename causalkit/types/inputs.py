@@ -37,9 +37,13 @@ class History:
     items : ids of the rows' items, `[n]`, of dtype object; an item may come more than once.
     exposed : treatment of each row, 0 or 1, float32 `[n]`.
     outcome : outcome of each row, in its own units, float32 `[n]`.
-    age : periods between each row and the newest row of the log, float32 `[n]`; 0 throughout where rows have no time.
+    age : periods between each row and the newest of those that histories are made of, float32 `[n]`; 0 throughout
+        where rows have no time.
     signals : other logged behaviour (click, cart …) by column, each float32 `[n]`.
+    weight : how many rows each stands for, float32 `[n]`; empty: each for itself.
     vectors : the items' vectors, the same object for all users; None where items are not encoded.
+
+    The frame leaves out rows in which nothing happened: not exposed, no outcome, no signal.
     """
 
     items: npt.NDArray[Any]
@@ -48,3 +52,4 @@ class History:
     age: Floats = field(default_factory=_none)
     signals: Mapping[str, Floats] = field(default_factory=dict)
     vectors: EmbeddingTable | None = None
+    weight: Floats = field(default_factory=_none)
