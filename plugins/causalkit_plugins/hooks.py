@@ -42,6 +42,7 @@ def causalkit_encoders() -> list[Declaration]:
     return _declare(
         "encoders",
         ("lsa", "Lsa", "TF-IDF and truncated SVD (scikit-learn); needs no model."),
+        ("hashing", "Hashing", "Words, and runs of characters, hashed to buckets; learns nothing, needs no model."),
         ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
         ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
         examples=("transformer", "sentence-transformer"),
