@@ -45,6 +45,7 @@ def causalkit_encoders() -> list[Declaration]:
         ("hashing", "Hashing", "Words, and runs of characters, hashed to buckets; learns nothing, needs no model."),
         ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
         ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
+        ("behaviour", "Behaviour", "Users by what they did: a weighted mean of the vectors of their items."),
         examples=("transformer", "sentence-transformer"),
     )
 
