@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["ABSENT", "UNREADABLE", "contents_of", "image_content", "states_of"]
+from causalkit.errors import DataError
+
+__all__ = [
+    "ABSENT",
+    "UNREADABLE",
+    "contents_of",
+    "image_content",
+    "is_address",
+    "is_there",
+    "refuse_addresses",
+    "states_of",
+]
 
 ABSENT = b""
 """The content of an image that is not there."""
 UNREADABLE = b"unreadable"
 """The content of an image that is there, and cannot be opened: a folder, a pipe, one without permission."""
 _THREADS = 8
+_SHOWN = 80
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
 def contents_of(kind: str, inputs: Sequence[Any]) -> list[bytes]:
@@ -44,11 +58,36 @@ def image_content(path: str) -> bytes:
     """SHA-256 of an image's bytes, or `ABSENT`, or `UNREADABLE`; the path may be empty, and need not exist."""
     try:
         told = os.stat(path)
-    except (OSError, ValueError):  # a NUL in a path is a ValueError
+    except (OSError, ValueError):
         return ABSENT
     if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for
         return UNREADABLE
     return _known(path, told.st_size, told.st_mtime_ns, told.st_ctime_ns)
+
+
+def is_address(path: str) -> bool:
+    """Whether the path of an image is an address of the web, or an image in itself (`data:`)."""
+    return _ADDRESS.match(path) is not None
+
+
+def refuse_addresses(paths: Iterable[str]) -> None:
+    """Raise `DataError` where the path of an image is a web address: nothing is downloaded."""
+    found = next((path for path in paths if is_address(path)), None)
+    if found is not None:
+        told = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}…"
+        raise DataError(
+            f"an image is given as an address, {told!r}, and nothing is downloaded",
+            "Download the images once, beside the table that names them, and give their paths.",
+        )
+
+
+def is_there(path: str) -> bool:
+    """Whether something lies at a path, which may be anything that a table holds."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):  # a NUL in a path is a ValueError
+        return False
+    return True
 
 
 def states_of(paths: Iterable[str]) -> str:

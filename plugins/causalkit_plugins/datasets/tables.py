@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from causalkit.table_files import header, read
 from causalkit.types import ColumnKind, Dataset, Table
 from causalkit_plugins.datasets._coercion import as_binary, as_ids, as_numbers, as_time, as_values, join_ids
 from causalkit_plugins.datasets._columns import ID_ROLES, ColumnSpec, SchemaSpec, ids_of, make_schema, sources, whole
+from causalkit_plugins.datasets._images import beside, outside_note, presence
 
 __all__ = ["Tables"]
 
@@ -29,7 +30,8 @@ class Tables:
 
     Only columns that the schema names are read, by parts. Ids become categoricals and keep the form
     they have in the file; times stay times. Covariates of the users file are laid onto the rows, so
-    that they are adjusted for. An item is called by its `label`, `title` or `name` in the items file,
+    that they are adjusted for. Paths in a column of `kind: image` that are relative start from the folder of the
+    file that names them. An item is called by its `label`, `title` or `name` in the items file,
     the first of these that the schema names, else by its id. A treatment may be 0/1, boolean or plain words (`yes`,
     `treated`); for other values `treated: VALUE` in its column entry says which means 1.
     """
@@ -46,9 +48,12 @@ class Tables:
     "User attributes, one row per user, with the user column of the log."
 
     def fingerprint(self, *, context: Context = Context()) -> str:
-        """Hash of the contents of the files."""
+        """Hash of the contents of the files, and of which of the images that they name are there."""
         paths = [Path(path).expanduser() for path in (self.interactions, self.items, self.users) if path is not None]
-        return file_fingerprint(paths) if all(path.exists() for path in paths) else ""
+        if not all(path.exists() for path in paths):
+            return ""
+        images = [presence(table, self._images()) for table in (self.items, self.users) if table and self._images()]
+        return "-".join([file_fingerprint(paths), *images])
 
     def load(self, *, context: Context = Context()) -> Dataset:
         """Read, coerce and join the files."""
@@ -64,7 +69,8 @@ class Tables:
             rows, users = self._with_segment(rows, users, user)
             rows = self._with_traits(rows, users, user)
         kinds = {name: _kind(values) for part in (items, users, rows) for name, values in part.items()}
-        schema, notes = make_schema(self.schema, kinds), self._unmatched(items, homes["items"])
+        schema = make_schema(self.schema, kinds)
+        notes = (*self._unmatched(items, homes["items"]), *self._outside(items, users))
         return Dataset(Table(rows), schema, items, users, name=_stem(self.interactions), notes=notes)
 
     def _one(self, role: str, *, required: bool = True) -> Any:
@@ -115,7 +121,11 @@ class Tables:
         columns = self.schema["columns"]
         coerced = {name: _coerced(table[name], name, columns[name]) for name in names}
         every = known.union(pd.Index(joined.cat.categories), sort=False).rename(key)
-        return rows.assign(**{key: joined}), table.assign(**coerced).reindex(every)
+        images = {name: beside(table[name], path) for name in self._images() if name in names}
+        return rows.assign(**{key: joined}), table.assign(**coerced | images).reindex(every)
+
+    def _images(self) -> list[str]:
+        return [name for name, spec in self.schema["columns"].items() if spec.get("kind") == "image"]
 
     def _with_segment(self, rows: pd.DataFrame, users: pd.DataFrame, user: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """A segment that only one of log and users table has, laid onto the other as well."""
@@ -147,6 +157,13 @@ class Tables:
         traits = users[wanted].reindex(rows[user].cat.categories)
         at = rows[user].cat.codes.to_numpy()
         return rows.assign(**{name: traits[name].take(at).set_axis(rows.index) for name in wanted})
+
+    def _outside(self, items: pd.DataFrame, users: pd.DataFrame) -> Iterator[str]:
+        """Notes where images lie outside the folder of the table that names them."""
+        for file, table in ((self.items, items), (self.users, users)):
+            for name in self._images():
+                if file is not None and name in table:
+                    yield from outside_note(table[name], file)
 
     def _unmatched(self, items: pd.DataFrame, names: list[str]) -> tuple[str, ...]:
         """A note where items of the log have no row among the attributes."""
