@@ -43,10 +43,12 @@ def causalkit_encoders() -> list[Declaration]:
         "encoders",
         ("lsa", "Lsa", "TF-IDF and truncated SVD (scikit-learn); needs no model."),
         ("hashing", "Hashing", "Words, and runs of characters, hashed to buckets; learns nothing, needs no model."),
+        ("concat", "Concat", "Several encoders' vectors side by side, each with its weight."),
+        ("pca", "Pca", "Another encoder's vectors in fewer dimensions, whitened if asked."),
         ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
         ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
         ("behaviour", "Behaviour", "Users by what they did: a weighted mean of the vectors of their items."),
-        examples=("transformer", "sentence-transformer"),
+        examples=("concat", "pca", "transformer", "sentence-transformer"),
     )
 
 

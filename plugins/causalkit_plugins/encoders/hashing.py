@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._text_blocks import text_blocks
+from causalkit_plugins.encoders._blocks import blocks, text_of
 
 __all__ = ["Hashing"]
 
@@ -45,8 +45,8 @@ class Hashing:
         vectors = np.zeros((len(inputs), self.dims), np.float32)
         if len(inputs):
             hashers = self._hashers()
-            for rows, texts in text_blocks(inputs, context):
-                written = [text.encode("utf-8", "replace") for text in texts]  # half an emoji cannot be hashed
+            for rows, block in blocks(inputs, context):
+                written = [text_of(one).encode("utf-8", "replace") for one in block]  # half an emoji cannot be hashed
                 vectors[rows] = _unit(sum(_unit(_weighted(hasher.transform(written))) for hasher in hashers))
         return vectors
 

@@ -1,4 +1,4 @@
-"""Encoders to check whose defaults will not do: they need a model, so a tiny one is made."""
+"""Encoders to check whose defaults will not do: they need a model, so a tiny one is made, or hold another."""
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ def sentence_transformer(folder: Path) -> Iterable[Any]:
     ):
         (place / path).write_text(json.dumps(said), "utf-8")
     return [SentenceTransformerEncoder(model=str(place))]
+
+
+def concat(_: Path) -> Iterable[Any]:
+    """Two encoders of texts."""
+    from causalkit_plugins.encoders.concat import Concat
+    from causalkit_plugins.encoders.hashing import Hashing
+    from causalkit_plugins.encoders.lsa import Lsa
+
+    return [Concat(of=[Lsa(dims=16), Hashing(dims=64)], weights=[2, 1])]
+
+
+def pca(_: Path) -> Iterable[Any]:
+    """Hashed words in fewer dimensions."""
+    from causalkit_plugins.encoders.hashing import Hashing
+    from causalkit_plugins.encoders.pca import Pca
+
+    return [Pca(of=Hashing(), dims=32)]
 
 
 def _tiny_bert(folder: Path) -> Path:
