@@ -24,7 +24,7 @@ __all__ = ["LONG", "SORTS", "TextCensus", "census_of", "text_columns", "text_par
 LONG = 100_000
 """Characters beyond which a text is very long."""
 NO_LETTERS = "no letters"
-_PART = 100_000
+_PART = 20_000
 
 SORTS: dict[str, str] = {
     "placeholder": r"(?i)^[\s\p{Z}]*(?:#?n/?a|null|none|nil|nan|undefined|unknown|tbd|[-–—.?_]+)[\s\p{Z}]*$",

@@ -36,6 +36,11 @@ class CleanPlan(Plan):
     standardise: tuple[str, ...] = Field(
         default=(), description="Numeric covariates to bring to mean 0 and standard deviation 1."
     )
+    text: Literal["plain"] | None = Field(
+        default=None,
+        description="Texts of items and users: `plain` takes out HTML, control and invisible characters, and brings "
+        "characters (NFC) and white space to one form; ids stay. Absent: nothing is touched.",
+    )
 
 
 class SplitPlan(Plan):

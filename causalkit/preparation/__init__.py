@@ -5,5 +5,6 @@ from causalkit.preparation.cleaning import Cleaning, clean
 from causalkit.preparation.derivation import derive
 from causalkit.preparation.splitting import split
 from causalkit.preparation.table import variables
+from causalkit.preparation.texts import text_notes
 
-__all__ = ["Cleaning", "check", "clean", "derive", "split", "variables"]
+__all__ = ["Cleaning", "check", "clean", "derive", "split", "text_notes", "variables"]

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from causalkit.errors import DataError, nearest
+from causalkit.preparation.plain_text import STEPS, plain_column
+from causalkit.text_census import text_columns
 from causalkit.types import Dataset, Table
 
 if TYPE_CHECKING:
@@ -57,9 +59,12 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
         spread = float(frame[name].std()) or 1.0
         frame = frame.assign(**{name: (frame[name] - frame[name].mean()) / spread})
         done.append(Cleaning("standardised", name, len(frame)))
-    if not done:
-        return dataset, ()
-    return replace(dataset, interactions=Table(frame)), tuple(done)
+    if done:
+        dataset = replace(dataset, interactions=Table(frame))
+    if plan.text == "plain":
+        dataset, texts = _with_plain_texts(dataset)
+        done += texts
+    return dataset, tuple(done)
 
 
 def _without_gaps(frame: pd.DataFrame, name: str, how: str | None) -> tuple[pd.DataFrame, int]:
@@ -82,3 +87,14 @@ def _clip(frame: pd.DataFrame, name: str, deviations: float) -> tuple[pd.DataFra
     low, high = values.mean() - deviations * values.std(), values.mean() + deviations * values.std()
     touched = int(((values < low) | (values > high)).sum())
     return (frame.assign(**{name: np.clip(values, low, high)}) if touched else frame), touched
+
+
+def _with_plain_texts(dataset: Dataset) -> tuple[Dataset, list[Cleaning]]:
+    """The dataset with the text columns of items and users made plain; ids stay as they are."""
+    tables, done = {"items": dataset.items, "users": dataset.users}, []
+    for of, values in text_columns(dataset):
+        made, changed = plain_column(values)
+        if changed:
+            tables[of] = tables[of].assign(**{str(values.name): made})
+            done += [Cleaning(STEPS[step], str(values.name), count) for step, count in changed.items()]
+    return (replace(dataset, **tables), done) if done else (dataset, [])

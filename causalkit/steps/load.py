@@ -21,6 +21,7 @@ def load(work: Work) -> Work:
     notes = preparation.check(dataset)
     fingerprint = dataset.fingerprint()
     dataset, cleaning = preparation.clean(dataset, config.clean)
+    notes += preparation.text_notes(dataset)  # of what encoders will read
     dataset, split = preparation.split(dataset, config.split, work.under("split"))
     dataset = preparation.derive(dataset, split)
     training = split.take(dataset, "training")
