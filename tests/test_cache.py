@@ -13,7 +13,6 @@ import pytest
 from causalkit.errors import StoreError
 from causalkit.store.cache import Cache, Draft, Entry, copy_or_link
 from causalkit.store.journal import Journal
-from causalkit.store.vectors import VectorStore, text_keys
 from causalkit.types import Split
 
 
@@ -146,23 +145,6 @@ def test_a_damaged_journal_is_as_good_as_none(tmp_path: Path) -> None:
     for content in (bytes(whole), bytes(whole[:40]), b"", b"not safetensors"):
         place.write_bytes(content)
         assert Journal(tmp_path).slot("s").load() is None
-
-
-def test_vectors_are_found_by_text(tmp_path: Path) -> None:
-    store = VectorStore(tmp_path)
-    texts = ["soup", "", "töpfe", "\udcff", "soup "]
-    keys = text_keys(texts)
-    assert len({key.tobytes() for key in keys}) == len(texts)
-    assert store.find(keys)[1].sum() == 0
-    made = np.arange(6, dtype=np.float32).reshape(3, 2)
-    store.keep(keys[:3], made)
-    store.keep(keys[4:], made[:1] + 10)
-    order = np.array([4, 2, 3, 0])
-    vectors, known = store.find(keys[order])
-    assert known.tolist() == [True, True, False, True]
-    assert vectors[[0, 1, 3]].tolist() == [[10, 11], [4, 5], [0, 1]]
-    next(tmp_path.glob("*.safetensors")).write_bytes(b"broken")
-    assert store.find(keys)[1].sum() < 4
 
 
 def test_frames_are_the_same_bytes_when_saved_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from causalkit.steps.rank import fit_ranker
 from causalkit.steps.work import Filled, Work
 from causalkit.types import Dataset, Effects, Scores, Table
 
-__all__ = ["FILLS", "artifacts", "fits_in_memory", "had_again"]
+__all__ = ["FILLS", "artifacts", "fits_in_memory", "had_again", "held_in_memory"]
 
 IN_MEMORY = 1_000_000_000
 """Bytes of rows above which a prepared log is read from disk by parts."""
@@ -79,6 +79,14 @@ def had_again(step: str, load: Load, rows: Path, before: Work) -> dict[str, Any]
     if step == "rank":
         made |= {"ranker": before.config.rank.use, "scores": _scores(before)}
     return made
+
+
+def held_in_memory(step: str, made: Filled) -> bool:
+    """Whether later steps are given what a step made as it is; what is too large they read from where it is kept."""
+    if step == "load":
+        return fits_in_memory(made["dataset"].interactions)
+    tables = (made["embeddings"].item, made["embeddings"].user) if step == "encode" else ()
+    return all(table is None or table.vectors.nbytes <= IN_MEMORY for table in tables)
 
 
 def fits_in_memory(table: Table) -> bool:

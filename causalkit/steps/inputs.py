@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,9 +12,13 @@ from causalkit.components import INPUTS
 from causalkit.errors import ConfigError, Problem
 from causalkit.steps import soundness
 from causalkit.steps.histories import histories_of
+from causalkit.steps.lazily import Lazily
 from causalkit.types import Dataset, EmbeddingTable, Multimodal, Split
 
 __all__ = ["inputs_of"]
+
+_USED = {"texts": ("text",), "images": ("image",), "multimodal": ("text", "image")}
+"""Kinds of column that each input is made of."""
 
 
 def inputs_of(
@@ -21,7 +26,8 @@ def inputs_of(
 ) -> tuple[pd.Index, Sequence[Any], tuple[str, ...]]:
     """Ids of `side` (`"item"`, `"user"`), an input for each, and notes for the table of vectors.
 
-    Histories are a `causalkit.types.Histories`: to be handed on as they are, for a list of them is large and slow.
+    They are to be handed on as they are, for a list of them is large: histories are a `causalkit.types.Histories`,
+    all else is made from rows of the table when it is asked for.
 
     Parameters
     ----------
@@ -44,32 +50,42 @@ def inputs_of(
                 "Choose it under encode.user, and an encoder of texts or images for items.",
             )
         return histories_of(dataset, split, items)
-    texts = dataset.item_texts() if side == "item" else _user_texts(dataset)
-    if kind == "texts":
-        return texts.index, list(texts), ()
-    images = _images(side, dataset)
+    table = dataset.items if side == "item" else dataset.users
+    used = table[_columns(kind, side, dataset)]
+    return table.index, Lazily(used, lambda part: _read(kind, replace(dataset, **{f"{side}s": part}), side)), ()
+
+
+def _read(kind: str, dataset: Dataset, side: str) -> list[Any]:
+    """An input for each item or user of `dataset`."""
+    images = [] if kind == "texts" else list(_images(side, dataset))
     if kind == "images":
-        return images.index, list(images), ()
-    return texts.index, [Multimodal(text, image) for text, image in zip(texts, images, strict=True)], ()
+        return images
+    texts = list(dataset.item_texts() if side == "item" else _user_texts(dataset))
+    return texts if kind == "texts" else [Multimodal(text, image) for text, image in zip(texts, images, strict=True)]
+
+
+def _columns(kind: str, side: str, dataset: Dataset) -> list[str]:
+    """The columns of the items or users that inputs are made of; an item without any text is called by its id."""
+    table = dataset.items if side == "item" else dataset.users
+    found = []
+    for sort in _USED[kind]:
+        named = [c.name for c in dataset.schema.columns if c.kind == sort and c.name in table.columns]
+        if not named and (sort, side) != ("text", "item"):
+            raise ConfigError(
+                "config",
+                [Problem(f"encode.{side}", f": the {side}s table has no column of kind {sort}")],
+                "Give it a column of that kind, choose an encoder of something else, or leave the encoder out.",
+            )
+        found += named
+    return found
 
 
 def _user_texts(dataset: Dataset) -> pd.Series[str]:
-    named = [c.name for c in dataset.schema.columns if c.kind == "text" and c.name in dataset.users.columns]
-    if not named:
-        raise ConfigError(
-            "config", [Problem("encode.user", ": the users table has no column of kind text")], "Leave encode.user out."
-        )
+    named = _columns("texts", "user", dataset)
     return dataset.users[named].astype("string").fillna("").agg(" ".join, axis=1)
 
 
 def _images(side: str, dataset: Dataset) -> pd.Series[str]:
     """The path of each item's or user's image; empty where there is none."""
     table = dataset.items if side == "item" else dataset.users
-    named = [c.name for c in dataset.schema.columns if c.kind == "image" and c.name in table.columns]
-    if not named:
-        raise ConfigError(
-            "config",
-            [Problem(f"encode.{side}", f": the {side}s table has no column of kind image")],
-            "Give a column of paths `kind: image`, or choose an encoder of texts.",
-        )
-    return table[named[0]].astype("string").fillna("").str.strip()
+    return table[_columns("images", side, dataset)[0]].astype("string").fillna("").str.strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from causalkit.config import Config, Selection
 from causalkit.provenance import frame_source, library_versions, source_hash
 from causalkit.registry import Registry, parse_selection
 
-__all__ = ["NEEDS", "Needs", "component_key", "makers", "step_key"]
+__all__ = ["NEEDS", "Needs", "component_key", "makers", "outermost", "step_key", "written"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,23 @@ def component_key(registry: Registry, kind: str, selection: Selection, context: 
     """Hash of a component: its parameters, its code and versions, what it reads from outside, and what it holds."""
     outside = [] if kind == "dataset" else list(_outside(registry.build(kind, selection.to_dict()), context))
     return _hashed(selection.to_dict(), _code(registry, kind, selection.to_dict()), outside)
+
+
+def outermost(
+    registry: Registry, kind: str, selection: Selection, wanted: Callable[[Any], bool]
+) -> Iterator[Selection]:
+    """The selection where its component is `wanted`, else those that it holds of the same kind, and so on inwards."""
+    if wanted(registry.build(kind, selection.to_dict())):
+        yield selection
+        return
+    for inner, part in _parts_of(registry, kind, selection.to_dict()):
+        if inner == kind:
+            yield from outermost(registry, kind, Selection(*parse_selection(part)), wanted)
+
+
+def written(selection: Any) -> str:
+    """A selection as one text, equal for equal ones."""
+    return json.dumps(parse_selection(selection), sort_keys=True, default=str)
 
 
 def _outside(part: Any, context: Context) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from causalkit.components import Context
 from causalkit.config import Config
 from causalkit.errors import DataError
 from causalkit.registry import Registry
-from causalkit.steps.keys import NEEDS, component_key, step_key
+from causalkit.steps.keys import NEEDS, component_key, outermost, step_key, written
 from causalkit.store.cache import Cache, Draft, Entry
 from causalkit.store.journal import Journal
 from causalkit.store.vectors import VectorStore
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from causalkit.steps.work import Filled, Work
     from causalkit.types import Dataset, Outputs
 
-__all__ = ["Shelf", "prepared_log"]
+__all__ = ["Shelf", "prepared_log", "vector_stores"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -74,7 +73,7 @@ class Shelf:
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
         """Keep what a step has just made; raises `DataError` for a log that changed while it was read."""
-        from causalkit.steps.artifacts import fits_in_memory
+        from causalkit.steps.artifacts import held_in_memory
 
         if step == "load" and self._source_now() != self._source:
             raise DataError("the log was changed while it was read", "Run again when whoever writes it is done.")
@@ -88,14 +87,17 @@ class Shelf:
             replace=self.fresh,
         )
         self.entries[step] = entry
-        if step != "load" or fits_in_memory(made["dataset"].interactions):
+        if held_in_memory(step, made):
             self._live[step] = made
         return entry
 
     def work_for(self, step: str) -> Work:
         """What a step is given: the outputs of the steps that it needs, and of no other."""
         work = self._work_of(NEEDS[step].steps)
-        return replace(work, vectors=self._vectors()) if step == "encode" and not self.fresh else work
+        if step != "encode":
+            return work
+        stores = {} if self.fresh else vector_stores(self.cache, self.config, self.registry, self.context)
+        return replace(work, vectors=stores, scratch=self.cache.scratch)
 
     def outputs(self) -> Outputs | None:
         """Everything that is there."""
@@ -142,16 +144,22 @@ class Shelf:
             return ""
         return f"source {source.fingerprint(context=self.context)}"
 
-    def _vectors(self) -> Mapping[str, VectorStore]:
-        """Where the vectors of each encoder are kept."""
-        device = self.context.device.partition(":")[0]
-        return {
-            side: VectorStore(
-                self.cache.vectors(f"{component_key(self.registry, 'encoder', chosen, self.context)}-{device}")
-            )
-            for side, chosen in self.config.encode.items()
-            if chosen is not None
-        }
+
+def vector_stores(
+    cache: Cache, config: Config, registry: Registry, context: Context, *, read_only: bool = False
+) -> dict[str, VectorStore]:
+    """Where the pointwise encoders of a config keep their vectors, held ones too, by selection."""
+    from causalkit.steps.kept import can_be_kept
+
+    device = context.device.partition(":")[0]
+    kept = [
+        part
+        for chosen in config.encode.values()
+        if chosen is not None
+        for part in outermost(registry, "encoder", chosen, can_be_kept)
+    ]
+    keys = {written(part.to_dict()): component_key(registry, "encoder", part, context) for part in kept}
+    return {told: VectorStore(cache.vectors(f"{key}-{device}"), read_only) for told, key in keys.items()}
 
 
 def _write(draft: Draft, step: str, made: Filled) -> None:

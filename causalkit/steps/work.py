@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from causalkit.components import Context
@@ -22,7 +23,8 @@ Filled = Mapping[str, Any]
 class Work:
     """What a step is given: the config, and what the steps that it depends on have made.
 
-    `vectors` is where the encoder of each side keeps what it made, by text.
+    `vectors` is where each pointwise encoder keeps what it made, by its selection as `keys.written` gives it;
+    `scratch` a folder for arrays that memory is too short for.
     """
 
     config: Config
@@ -35,6 +37,7 @@ class Work:
     fingerprint: str = ""
     facts: Facts | None = None
     vectors: Mapping[str, VectorStore] = field(default_factory=dict)
+    scratch: Path | None = None
 
     @property
     def log(self) -> Dataset:

@@ -130,7 +130,7 @@ class Cache:
         StoreError : it cannot be written; nothing half-written is ever found.
         """
         place = self._place(step, key)
-        temporary = self.folder / "unfinished" / f"{place.name}-{secrets.token_hex(4)}"
+        temporary = self.scratch / f"{place.name}-{secrets.token_hex(4)}"
         try:
             temporary.mkdir(parents=True)
             write(Draft(temporary))
@@ -164,6 +164,11 @@ class Cache:
     def vectors(self, key: str) -> Path:
         """Where an encoder's vectors are kept, by text."""
         return self.folder / "vectors" / key
+
+    @property
+    def scratch(self) -> Path:
+        """Where a step keeps what memory is too short for, while it is at work."""
+        return self.folder / "unfinished"
 
     def size(self) -> int:
         """Bytes that everything kept takes."""

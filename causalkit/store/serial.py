@@ -20,6 +20,7 @@ import pandas as pd
 
 from causalkit import types
 from causalkit.errors import StoreError
+from causalkit.store.arrays import read_array, write_array
 from causalkit.store.frames import FrameFacts, as_frame
 
 __all__ = ["load", "save"]
@@ -103,10 +104,8 @@ class _Saver:
         return {"$table": name} | facts.to_json() | ({"categories": kept} if kept else {})
 
     def _array(self, value: Any, place: str) -> dict[str, str]:
-        from safetensors.numpy import save_file
-
         name = _file_name(place.strip(".") or "array", ".safetensors")
-        self.write(self.folder / name, lambda path: save_file({"array": np.asarray(value, order="C")}, path))
+        self.write(self.folder / name, lambda path: write_array(value, path))
         return {"$array": name}
 
 
@@ -138,9 +137,7 @@ def _read(tree: Any, folder: Path) -> Any:
         categories = {name: _read(part, folder) for name, part in tree.get("categories", {}).items()}
         return FrameFacts.from_json(tree).read(_beside(folder, tree["$table"]), categories)
     if "$array" in tree:
-        from safetensors.numpy import load_file
-
-        return load_file(_beside(folder, tree["$array"]))["array"]
+        return read_array(_beside(folder, tree["$array"]))
     kind = _known_type(tree["$type"])
     return kind(**{name: _read(part, folder) for name, part in tree.items() if name != "$type"})
 

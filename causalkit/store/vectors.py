@@ -1,54 +1,98 @@
-"""Vectors kept by text, so that only texts that were never seen are encoded."""
+"""Vectors of inputs, kept by content in shards, so that what was encoded once is not encoded again."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from causalkit.components import MARKS
 from causalkit.store.journal import read_arrays, write_arrays
 
-__all__ = ["VectorStore", "text_keys"]
+__all__ = ["Found", "VectorStore", "content_keys"]
 
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float32]
+Marks = Mapping[str, npt.NDArray[Any]]
+_MARK = "mark."
 
 
-def text_keys(texts: Sequence[Any]) -> Keys:
-    """Two words of SHA-256 for each text, `[n, 2]`: equal for equal texts alone."""
-    joined = b"".join(hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).digest()[:16] for text in texts)
-    return np.frombuffer(joined, "<u8").reshape(len(texts), 2)
+def content_keys(contents: Iterable[bytes]) -> Keys:
+    """Two words of SHA-256 for each content, `[n, 2]`: equal for equal contents alone."""
+    joined = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
+    return np.frombuffer(joined, "<u8").reshape(-1, 2)
+
+
+class Found(NamedTuple):
+    """What one shard holds of what was asked for: places among the keys asked, vectors `[k, d]`, marks by name."""
+
+    at: npt.NDArray[np.intp]
+    vectors: Floats
+    marks: Marks
 
 
 @dataclass(frozen=True)
 class VectorStore:
-    """Shards of vectors under a folder, each a file of keys and vectors; a damaged shard is as good as none."""
+    """Shards of vectors under a folder, each a file of keys, vectors and marks; a damaged one is as good as none.
+
+    With `read_only`, what is kept is found, and nothing is added.
+    """
 
     folder: Path
+    read_only: bool = False
 
-    def find(self, keys: Keys) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Vectors of distinct `keys`, `[n, d]`, and which of them are kept; `[n, 0]` where none is."""
-        known = np.zeros(len(keys), bool)
-        vectors = np.empty((len(keys), 0), np.float32)
+    def find(self, keys: Keys) -> Iterator[Found]:
+        """What is kept of distinct `keys`, a shard at a time; all vectors are of one width."""
+        if not len(keys):
+            return
         order = np.argsort(keys[:, 0], kind="stable")
-        for place in sorted(self.folder.glob("*.safetensors")) if len(keys) else ():
-            shard = read_arrays(place)
-            if shard is None:
+        words, width = keys[order, 0], 0
+        for place in sorted(self.folder.glob("*.safetensors")):
+            kept = _keys_in(place)
+            if kept is None or not len(_places(words, order, keys, kept)[0]):
                 continue
-            kept, made = shard[0]["keys"], shard[0]["vectors"]
-            if not vectors.shape[1]:
-                vectors = np.zeros((len(keys), made.shape[1]), np.float32)
-            at = order[np.minimum(np.searchsorted(keys[order, 0], kept[:, 0]), len(keys) - 1)]
-            same = (keys[at] == kept).all(axis=1)
-            vectors[at[same]], known[at[same]] = made[same], True
-        return vectors, known
+            shard = read_arrays(place)
+            if shard is None or shard[0]["vectors"].shape[1] != (width or shard[0]["vectors"].shape[1]):
+                continue
+            arrays = shard[0]
+            rows, at = _places(words, order, keys, arrays["keys"])
+            width = arrays["vectors"].shape[1]
+            yield Found(at, arrays["vectors"][rows], {name: mark[rows] for name, mark in _marks_in(arrays)})
 
-    def keep(self, keys: Keys, vectors: Floats) -> None:
+    def keep(self, keys: Keys, vectors: Floats, marks: Marks) -> None:
         """Keep a shard; raises `StoreError` where it cannot be written."""
+        if self.read_only:
+            return
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:32]
-        write_arrays(self.folder / f"{name}.safetensors", {"keys": keys, "vectors": vectors}, {})
+        held: dict[str, npt.NDArray[Any]] = {_MARK + name: mark for name, mark in marks.items()}
+        held |= {"keys": keys, "vectors": vectors}
+        write_arrays(self.folder / f"{name}.safetensors", held, {})
+
+
+def _keys_in(place: Path) -> Keys | None:
+    """The keys of a shard, unchecked: most shards are opened to see that nothing in them is asked for."""
+    from safetensors import SafetensorError, safe_open
+
+    with contextlib.suppress(OSError, ValueError, SafetensorError), safe_open(place, framework="numpy") as file:
+        found: Keys = file.get_tensor("keys")
+        return found if found.ndim == 2 and found.shape[1] == 2 else None
+    return None
+
+
+def _places(words: npt.NDArray[np.uint64], order: npt.NDArray[np.intp], keys: Keys, kept: Keys) -> tuple[Any, Any]:
+    """Which rows of `kept` are asked for, and where each stands among `keys`; `words` are their first, sorted."""
+    at = order[np.minimum(np.searchsorted(words, kept[:, 0]), len(words) - 1)]
+    rows = np.flatnonzero((keys[at] == kept).all(axis=1))
+    return rows, at[rows]
+
+
+def _marks_in(arrays: Marks) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    for name in MARKS:
+        if _MARK + name in arrays:
+            yield name, arrays[_MARK + name]
