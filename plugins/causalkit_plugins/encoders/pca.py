@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,14 +11,14 @@ from pydantic import Field
 
 from causalkit.components import Context, Encoder, clone, component
 from causalkit.errors import DataError
-from causalkit_plugins.encoders._blocks import blocks
-from causalkit_plugins.encoders._held_marks import Marks, marks_left, of_blocks
+from causalkit_plugins.encoders._held_marks import marks_left
 
 __all__ = ["Pca"]
 
 Floats = npt.NDArray[np.float32]
 _WIDEST = 16_384
 """Length of vectors whose covariance (2 GB) is still made."""
+_BLOCK = 8192
 _NOTHING = 1e-10
 """Share of the largest variance below which a direction holds nothing but rounding."""
 
@@ -27,9 +27,9 @@ _NOTHING = 1e-10
 class Pca:
     """The principal components of another encoder's vectors (Hotelling 1933).
 
-    Learned from training inputs, by blocks of them: mean and covariance are exact, and memory does not grow with
-    their number. Vectors that span fewer than `dims` directions get as many dimensions as they span. A component
-    points where its largest entry is positive, so that the same vectors give the same components.
+    Learned from training inputs: their mean and covariance, exact. Vectors that span fewer than `dims` directions
+    get as many dimensions as they span. A component points where its largest entry is positive, so that the same
+    vectors give the same components.
 
     Learned: `mean_` `[w]`, `components_` `[d, w]`, and `explained_variance_ratio_` `[d]`, the share of the
     variance that each component keeps.
@@ -55,7 +55,9 @@ class Pca:
         DataError : there are no inputs, or the vectors are too long.
         """
         self.of_ = clone(self.of).fit(inputs, context=context)
-        self.mean_, covariance = self._moments(inputs, context)
+        vectors = self.of_.encode(inputs, context=context)
+        _refuse_unfit(vectors)
+        self.mean_, covariance = _moments(vectors)
         variances, directions = np.linalg.eigh(covariance)
         variances, directions = np.maximum(variances[::-1], 0), directions[:, ::-1].T
         kept = min(self.dims, max(1, int((variances > _NOTHING * variances[0]).sum())))
@@ -66,34 +68,39 @@ class Pca:
         self.scale_ = np.sqrt(variances[:kept]) if self.whiten and variances[0] > 0 else np.ones(kept)
         return self
 
-    def _moments(self, inputs: Sequence[Any], context: Context) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Mean and covariance of the vectors of training inputs."""
-        rows, origin, total, products = 0, 0.0, 0.0, 0.0
-        for _, block in blocks(inputs, context):
-            vectors = np.asarray(self.of_.encode(block, context=context), float)
-            if vectors.shape[1] > _WIDEST:
-                raise DataError(
-                    f"pca is to reduce vectors of {vectors.shape[1]:,} numbers, and takes at most {_WIDEST:,}",
-                    "Choose fewer dimensions for the encoder that it holds.",
-                )
-            if not rows:
-                origin = vectors.mean(axis=0)  # so that nothing is lost where the mean is far from 0
-            vectors -= origin
-            rows, total, products = rows + len(vectors), total + vectors.sum(axis=0), products + vectors.T @ vectors
-        if not rows:
-            raise DataError("pca has no training inputs to learn from", "Leave `encode` out for a log without items.")
-        mean = total / rows
-        return origin + mean, products / rows - np.outer(mean, mean)
-
     def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> Floats:
         """Vectors, float32 `[len(inputs), d]`, d at most `dims`; leaves the marks that `of` leaves."""
         mean, turned = self.mean_, (self.components_ / self.scale_[:, None]).T
+        held = self.of_.encode(inputs, context=context)
+        self.marks_ = marks_left(self.of_)
         vectors = np.empty((len(inputs), turned.shape[1]), np.float32)
-        marks: list[Marks] = []
-        sizes: list[int] = []
-        for rows, block in blocks(inputs, context):
-            vectors[rows] = (np.asarray(self.of_.encode(block, context=context), float) - mean) @ turned
-            marks.append(marks_left(self.of_))
-            sizes.append(len(block))
-        self.marks_ = of_blocks(marks, sizes)
+        for rows in _blocks(len(inputs)):
+            vectors[rows] = (np.asarray(held[rows], float) - mean) @ turned
         return vectors
+
+
+def _refuse_unfit(vectors: Floats) -> None:
+    if not len(vectors):
+        raise DataError("pca has no training inputs to learn from", "Leave `encode` out for a log without items.")
+    if vectors.shape[1] > _WIDEST:
+        raise DataError(
+            f"pca is to reduce vectors of {vectors.shape[1]:,} numbers, and takes at most {_WIDEST:,}",
+            "Choose fewer dimensions for the encoder that it holds.",
+        )
+
+
+def _moments(vectors: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and covariance, exact, by blocks of rows."""
+    count, width = vectors.shape
+    origin = np.asarray(vectors[0], float)  # nothing is lost then where the mean is far from 0
+    total, products = np.zeros(width), np.zeros((width, width))
+    for rows in _blocks(count):
+        block = np.asarray(vectors[rows], float) - origin
+        total += block.sum(axis=0)
+        products += block.T @ block
+    mean = total / count
+    return origin + mean, products / count - np.outer(mean, mean)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
