@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.errors import DataError, nearest
+from causalkit.preparation.images import check_images
 from causalkit.preparation.texts import check_texts
 from causalkit.types import Dataset
 
@@ -31,7 +32,8 @@ def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
     DataError : empty or of one row; a missing column; doubled ids; a treatment that is not 0/1, or
         the same in every row; an outcome that is missing, infinite, too large or constant; an unfit
         weight or propensity; fewer rows than columns; a covariate that follows from treatment or
-        outcome; a text column that holds no texts. Gaps in covariates are left to `clean`.
+        outcome; a text column that holds no texts; images none of
+        which is there, or that are web addresses. Gaps in covariates are left to `clean`.
     """
     rows = dataset.interactions.frame()
     if len(rows) < 2:
@@ -42,6 +44,7 @@ def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
     _check_columns(dataset, rows)
     _check_ids(dataset, rows)
     check_texts(dataset)
+    images = check_images(dataset)
     _check_weight(dataset, rows)
     if causal:
         _check_treatment(dataset, rows)
@@ -50,7 +53,7 @@ def check(dataset: Dataset, *, causal: bool = True) -> tuple[str, ...]:
         _check_size(dataset, rows)
         _check_leakage(dataset, rows)
     _check_covariates(dataset, rows)
-    return tuple(_notes(dataset, rows))
+    return (*_notes(dataset, rows), *images)
 
 
 def _check_columns(dataset: Dataset, rows: pd.DataFrame) -> None:

@@ -59,6 +59,7 @@ _KINDS = {
     "explain": "explainer",
 }
 _ON_ANY_DEVICE = ("load", "identify")
+_FROM_FILES = ("load", "encode")
 
 
 def makers(config: Config, registry: Registry, step: str = "") -> dict[str, str]:
@@ -81,7 +82,7 @@ def _made_by(registry: Registry, kind: str, selection: Any) -> Iterator[tuple[st
 def step_key(
     step: str, config: Config, registry: Registry, context: Context, inputs: Mapping[str, str], data: str, device: str
 ) -> str:
-    """The key of a step; `inputs` are digests by step, `data` what the dataset says of its source."""
+    """The key of a step; `inputs` are digests by step, `data` what is known of the files that it reads."""
     needs, written = NEEDS[step], config.to_dict()
     chosen = [
         component_key(registry, _KINDS[section], selection, context)
@@ -95,7 +96,7 @@ def step_key(
         config.seed,
         chosen,
         {name: inputs.get(name, "") for name in needs.steps},
-        data if step == "load" else "",
+        data if step in _FROM_FILES else "",
         "" if step in _ON_ANY_DEVICE else device.partition(":")[0],
         platform.python_version_tuple()[:2],
         frame_source(),

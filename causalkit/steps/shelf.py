@@ -52,7 +52,7 @@ class Shelf:
         """What an earlier run, or this one before it was stopped, made of the same; None where nothing did."""
         if not self.key(step):
             return None
-        data = self._source if step == "load" else ""
+        data = self._files(step)
         devices = [self.context.device] + [d for d in _DEVICES if self.any_device and d != self.context.device]
         for device in devices:
             entry = self.cache.find(step, self._key(step, data, device))
@@ -68,7 +68,7 @@ class Shelf:
 
     def key(self, step: str) -> str:
         """The key of a step that is about to begin; empty where it hangs on rows that are not read yet."""
-        data = self._source if step == "load" else ""
+        data = self._files(step)
         return "" if step == "load" and not data else self._key(step, data, self.context.device)
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
@@ -77,7 +77,9 @@ class Shelf:
 
         if step == "load" and self._source_now() != self._source:
             raise DataError("the log was changed while it was read", "Run again when whoever writes it is done.")
-        data = (self._source or f"rows {made['fingerprint']}") if step == "load" else ""
+        if step == "encode" and self._images_now() != self._images:
+            raise DataError("images were changed while they were read", "Run again when whoever writes them is done.")
+        data = (self._source or f"rows {made['fingerprint']}") if step == "load" else self._files(step)
         entry = self.cache.keep(
             step,
             self._key(step, data, self.context.device),
@@ -132,6 +134,21 @@ class Shelf:
             made = step_key(step, self.config, self.registry, self.context, inputs, data, device)
             self._keys[step, data, device] = made
         return self._keys[step, data, device]
+
+    def _files(self, step: str) -> str:
+        """What is known of the files that a step reads itself: those of the log, or images."""
+        if step == "load":
+            return self._source
+        return self._images if step == "encode" else ""
+
+    @cached_property
+    def _images(self) -> str:
+        return self._images_now()
+
+    def _images_now(self) -> str:
+        from causalkit.steps.image_files import states_of_images
+
+        return states_of_images(self.config, self.registry, lambda: self.entries["load"].load("public/dataset"))
 
     @cached_property
     def _source(self) -> str:
