@@ -2,67 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
-from causalkit.errors import ModelUnavailable
 from causalkit_plugins.encoders._batches import plan, side_by_side
+from causalkit_plugins.encoders._loading import filler_of, load_module, pad_of, probe, token_limit, vocabulary
 from causalkit_plugins.encoders._pooling import Pooling, pooled
 from causalkit_plugins.encoders._texts import refuse_absent
-from causalkit_plugins.encoders._tokens import Tokenise, load_tokeniser
+from causalkit_plugins.encoders._tokens import Tokeniser, load_tokeniser, tokeniser_of
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TextModel", "load_text_model"]
+__all__ = ["Marks", "Precision", "TextModel", "load_text_model"]
 
 Floats = npt.NDArray[np.float32]
+Marks = dict[str, npt.NDArray[Any]]
+Precision = Literal["auto", "float32"]
 
 
 @dataclass(frozen=True)
 class TextModel:
-    """A loaded model, its tokeniser (text → token ids, cut to the limit), and what it pads with."""
+    """A loaded model, its tokeniser (text → token ids, cut to the limit), and what it pads with.
+
+    `pads`: padding leaves a text's vector alone; where it does not, each text is a batch of its own.
+    """
 
     module: torch.nn.Module
-    tokenise: Tokenise
+    tokenise: Tokeniser
     pad: int
     width: int
+    pads: bool
     device: str
 
-    def encode(self, texts: Sequence[str], pooling: Pooling, context: Context) -> Floats:
-        """Vectors of `texts`, float32 `[n, width]`; one does not depend on its batch beyond rounding."""
-        tokens = self.tokenise(texts)
-        order = sorted(range(len(tokens)), key=lambda i: (-len(tokens[i]), i))
-        vectors = np.empty((len(tokens), self.width), np.float32)
-        batches = list(plan([len(tokens[i]) for i in order]))
+    def encode(
+        self, texts: Sequence[str], pooling: Pooling, context: Context, prompt: str = "", *, pool_prompt: bool = True
+    ) -> tuple[Floats, Marks]:
+        """Vectors of `prompt + text`, float32 `[n, width]`, and what is marked; one does not depend on its batch.
+
+        Parameters
+        ----------
+        pool_prompt : whether tokens of the prompt count in the pooling; they are read in either case.
+        """
+        tokens = self.tokenise(texts, prompt, pool_prompt=pool_prompt)
+        lengths = [len(ids) for ids in tokens.ids]
+        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        vectors = np.empty((len(lengths), self.width), np.float32)
+        batches = plan([lengths[i] for i in order]) if self.pads else ((i, i + 1) for i in range(len(order)))
         rows = [order[start:stop] for start, stop in batches]
         with side_by_side(self.device) as run:
-            made = run(lambda at: self._forward([tokens[i] for i in at], pooling), rows)
+            made = run(
+                lambda at: self._forward([tokens.ids[i] for i in at], [tokens.prompt[i] for i in at], pooling), rows
+            )
             for at, part in zip(rows, context.track(made, "encoding texts", len(rows)), strict=True):
                 vectors[at] = part
-        return vectors
+        return vectors, {"truncated": tokens.cut}
 
-    def _forward(self, tokens: list[list[int]], pooling: Pooling) -> Floats:
+    def _forward(self, tokens: list[list[int]], prompt: list[int], pooling: Pooling) -> Floats:
         import torch
 
         longest = max(len(ids) for ids in tokens)
         ids = torch.tensor([one + [self.pad] * (longest - len(one)) for one in tokens], device=self.device)
         lengths = torch.tensor([len(one) for one in tokens], device=self.device)
+        skip = torch.tensor(prompt, device=self.device) if any(prompt) else None
         mask = (torch.arange(longest, device=self.device)[None, :] < lengths[:, None]).long()
         with torch.inference_mode():
             hidden = self.module(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            return np.asarray(pooled(hidden, mask, lengths, pooling).cpu().numpy(), np.float32)
+            return np.asarray(pooled(hidden, mask, lengths, pooling, skip).cpu().numpy(), np.float32)
 
 
-def load_text_model(folder: Path, max_tokens: int | None, context: Context) -> TextModel:
-    """The model in `folder`, for inference in float32.
+def load_text_model(
+    folder: Path,
+    max_tokens: int | None,
+    context: Context,
+    *,
+    precision: Precision = "auto",
+    trust_remote_code: bool = False,
+    lower: bool = False,
+) -> TextModel:
+    """The model in `folder`, for inference.
+
+    Parameters
+    ----------
+    max_tokens : longer texts are cut there; None cuts where the model and its tokeniser say.
+    trust_remote_code : code in the folder is run; `find_weights` has seen to it that it is the one that was pinned.
+    lower : texts are brought to lower case first.
 
     Raises
     ------
@@ -72,66 +102,9 @@ def load_text_model(folder: Path, max_tokens: int | None, context: Context) -> T
     import torch
 
     refuse_absent(context.device)
-    from safetensors import SafetensorError
-    from transformers import AutoModel
-
-    try:
-        with _quiet():
-            module, info = AutoModel.from_pretrained(
-                str(folder),
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelUnavailable(f"the model at {folder} cannot be loaded: {error}", "Get its files again.") from error
-    _refuse_random_weights(folder, info)
-    config = module.config
-    if getattr(config, "is_encoder_decoder", False):
-        module = module.get_encoder()
-    module = module.eval().to(context.device)
-    limit = _limit(config, max_tokens)
-    pad = config.pad_token_id if isinstance(getattr(config, "pad_token_id", None), int) else 0
-    filler = next((i for i in (_id(config, "bos"), _id(config, "eos"), pad) if i is not None), 0)
-    return TextModel(module, load_tokeniser(folder, limit, filler), pad, int(config.hidden_size), context.device)
-
-
-def _id(config: Any, which: str) -> int | None:
-    found = getattr(config, f"{which}_token_id", None)
-    return found if isinstance(found, int) and 0 <= found < config.vocab_size else None
-
-
-def _refuse_random_weights(folder: Path, info: dict[str, Any]) -> None:
-    """Weights that the files lack would be drawn at random; only an unused pooler may be."""
-    lacking = sorted(key for key in info["missing_keys"] if "pooler." not in key)
-    if lacking:
-        raise ModelUnavailable(
-            f"the files at {folder} lack {len(lacking)} weights of the model, such as {lacking[0]!r}",
-            "Get its files again, or choose a model that is whole.",
-        )
-
-
-def _limit(config: Any, max_tokens: int | None) -> int:
-    """The asked limit, within what the model's positions hold."""
-    positions = getattr(config, "max_position_embeddings", None)
-    offset = 2 if str(config.model_type) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
-    most = positions - offset if isinstance(positions, int) and positions > offset else 512
-    return min(max_tokens or most, most)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar of the library's own while loading; put back after."""
-    from transformers.utils import logging
-
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
+    tokeniser = load_tokeniser(folder, trusted=trust_remote_code, lower=lower)
+    module = load_module(folder, dtype=torch.float32, trusted=trust_remote_code).to(context.device)
+    width, pads = probe(module, folder)
+    limit = token_limit(module, tokeniser, max_tokens)
+    tokenise = tokeniser_of(tokeniser, limit, filler_of(module), vocabulary(module))
+    return TextModel(module, tokenise, pad_of(module), width, pads, context.device)

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from causalkit.errors import UsageError
+from causalkit.errors import ModelUnavailable, UsageError
 
-__all__ = ["encode_distinct", "normalised", "refuse_absent", "without_model"]
+__all__ = ["distinct", "normalised", "read_json", "refuse_absent", "without_model"]
 
 Floats = npt.NDArray[np.float32]
 
 
-def encode_distinct(
-    encode: Callable[[list[str]], Floats], texts: Sequence[Any], name: Callable[[Any], str] = str
-) -> Floats:
-    """`encode` of each distinct text once, laid out in the order of `texts`."""
+T = TypeVar("T", dict[str, Any], list[Any])
+
+
+def distinct(texts: Sequence[Any], name: Callable[[Any], str] = str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Each text that comes, once, in order; and for each of `texts` its place there."""
     place: dict[str, int] = {}
     at = [place.setdefault("" if text is None else name(text), len(place)) for text in texts]
-    return encode(list(place))[at]
+    return list(place), np.asarray(at, np.int64)
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """The object or list in a JSON file; empty where there is no such file.
+
+    Raises
+    ------
+    ModelUnavailable : a file that cannot be read, or is something else.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}", "Get the model's files again.") from None
+    if not isinstance(found, kind):
+        raise ModelUnavailable(f"{path} does not hold a JSON {_JSON[kind]}", "Get the model's files again.")
+    return found
+
+
+_JSON = {dict: "object", list: "list"}
 
 
 def normalised(vectors: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._model import load_text_model
-from causalkit_plugins.encoders._pooling import Pooling, pooling_of
-from causalkit_plugins.encoders._texts import encode_distinct, normalised, refuse_absent, without_model
-from causalkit_plugins.encoders._weights import find_weights, read_json, weights_fingerprint
+from causalkit.errors import InvalidParameter, Problem, UsageError, nearest
+from causalkit_plugins.encoders._library import through_library
+from causalkit_plugins.encoders._model import Marks, Precision, load_text_model
+from causalkit_plugins.encoders._sentences import Make, make_of, prompts_of
+from causalkit_plugins.encoders._texts import distinct, normalised, without_model
+from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["SentenceTransformerEncoder"]
 
-Encode = Callable[[list[str]], npt.NDArray[np.float32]]
+Encode = Callable[[list[str], Context], tuple[npt.NDArray[np.float32], Marks]]
 
 
 @component
@@ -27,7 +28,8 @@ class SentenceTransformerEncoder:
 
     A model of the usual make (a transformer, one pooling, perhaps a normalisation) is run without the
     sentence-transformers library, whose import alone takes many seconds; any other goes through it.
-    Models are found as for `transformer`: on this machine, in safetensors, without code of their own.
+    Models are found, and kept from running code, as for `transformer`. The prompt that a model names
+    as its own is put before each text, unless another is asked for.
     """
 
     input: ClassVar[str] = "texts"
@@ -35,13 +37,28 @@ class SentenceTransformerEncoder:
 
     model: str = "all-MiniLM-L6-v2"
     "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
+    prompt_name: str = ""
+    "One of the prompts that the model brings, such as `document`; empty takes the one that it names, if any."
+    prompt: str | None = None
+    "Put before each text, instead of one that the model brings; an empty one puts nothing."
+    precision: Precision = "auto"
+    "Of the sums: float32, which `auto` takes here."
+    trust_remote_code: bool = False
+    "Run code that comes with the weights; `revision` must then be a full commit, or the hash of the folder's files."
+    revision: str = ""
+    "Which files: of a hub id a commit, branch or tag in the cache; of a folder the hash of its files."
+
+    def __post_init__(self) -> None:
+        if self.prompt is not None and self.prompt_name:
+            both = f" = {self.prompt!r} beside prompt_name = {self.prompt_name!r}: give one of them"
+            raise InvalidParameter("SentenceTransformerEncoder", [Problem("prompt", both)])
 
     def __getstate__(self) -> dict[str, Any]:
         return without_model(self)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""
-        return weights_fingerprint(self.model)
+        return weights_fingerprint(self.model, self.revision, trust_remote_code=self.trust_remote_code)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> SentenceTransformerEncoder:
         """Nothing is learned; returns self."""
@@ -52,63 +69,45 @@ class SentenceTransformerEncoder:
 
         Raises
         ------
-        ModelUnavailable : the model is not on this machine; says how to get it.
+        ModelUnavailable : the model is not on this machine, or cannot be used; says how to get it.
+        UsageError : a prompt that the model does not bring, or `trust_remote_code` without a `revision`.
         """
-        key = (self.model, context.device)
+        texts, at = distinct(inputs)
+        vectors, marks = self._model(context)(texts, context)
+        self.marks_ = {name: values[at] for name, values in marks.items()}
+        return vectors[at]
+
+    def _model(self, context: Context) -> Encode:
+        """What encodes distinct texts, kept for the next call with the same parameters and device."""
+        of = (self.model, self.revision, self.trust_remote_code)
+        key = (*of, self.prompt_name, self.prompt, self.precision, context.device)
         if getattr(self, "_loaded_for", None) != key:
-            folder = find_weights(self.model)
-            plan = _plain_plan(folder)
-            self._loaded = _direct(plan, context) if plan else _through_library(folder, context)
+            folder = find_weights(self.model, self.revision, trust_remote_code=self.trust_remote_code)
+            prompt = _prompt(self.model, folder, self.prompt_name) if self.prompt is None else self.prompt
+            make, more = make_of(folder), (self.precision, self.trust_remote_code, context)
+            self._loaded = _direct(make, prompt, *more) if make else through_library(self.model, folder, prompt, *more)
             self._loaded_for = key
-        return encode_distinct(lambda texts: self._loaded(texts, context), inputs)
+        return self._loaded
 
 
-def _plain_plan(folder: Path) -> tuple[Path, Pooling, bool, int | None] | None:
-    """Transformer folder, pooling, whether to normalise, token limit; None for any other make."""
-    modules = folder / "modules.json"
-    if not modules.is_file():
-        return folder, "mean", False, None  # as sentence-transformers does with a bare model
-    parts = [(str(m["type"]).rsplit(".", 1)[-1], folder / m["path"]) for m in json.loads(modules.read_text("utf-8"))]
-    names = [name for name, _ in parts]
-    if names not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        return None
-    settings = read_json(parts[0][1] / "sentence_bert_config.json")
-    general = read_json(folder / "config_sentence_transformers.json")
-    pooling = pooling_of(parts[1][1])
-    unusual = settings.get("do_lower_case") or general.get("default_prompt_name") or _multimodal(settings)
-    if pooling is None or unusual:
-        return None
-    return parts[0][1], pooling, len(names) == 3, settings.get("max_seq_length")
+def _prompt(model: str, folder: Path, name: str) -> str:
+    prompts = prompts_of(folder)
+    known = sorted(prompts.keys() - {""})
+    if name and name not in known:
+        raise UsageError(
+            f"{model!r} brings no prompt {name!r}{nearest(name, known)}",
+            f"It brings {', '.join(known) or 'none'}. Or set `prompt` to a text.",
+        )
+    return prompts.get(name, "")
 
 
-def _multimodal(settings: dict[str, Any]) -> bool:
-    return settings.get("transformer_task", "feature-extraction") != "feature-extraction"
+def _direct(make: Make, prompt: str, precision: Precision, trusted: bool, context: Context) -> Encode:
+    model = load_text_model(
+        make.folder, make.limit, context, precision=precision, trust_remote_code=trusted, lower=make.lower
+    )
 
-
-def _direct(plan: tuple[Path, Pooling, bool, int | None], context: Context) -> Any:
-    place, pooling, to_normalise, limit = plan
-    model = load_text_model(place, limit or _tokeniser_limit(place), context)
-
-    def encode(texts: list[str], context: Context) -> npt.NDArray[np.float32]:
-        vectors = model.encode([text.strip() for text in texts], pooling, context)
-        return normalised(vectors) if to_normalise else vectors
-
-    return encode
-
-
-def _tokeniser_limit(folder: Path) -> int | None:
-    limit = read_json(folder / "tokenizer_config.json").get("model_max_length")
-    return int(limit) if isinstance(limit, int) and limit < 1_000_000 else None
-
-
-def _through_library(folder: Path, context: Context) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    refuse_absent(context.device)
-    model = SentenceTransformer(str(folder), device=context.device, local_files_only=True, trust_remote_code=False)
-
-    def encode(texts: list[str], context: Context) -> npt.NDArray[np.float32]:
-        context.check()
-        return np.asarray(model.encode(texts, show_progress_bar=False, convert_to_numpy=True), np.float32)
+    def encode(texts: list[str], context: Context) -> tuple[npt.NDArray[np.float32], Marks]:
+        vectors, marks = model.encode(texts, make.pooling, context, prompt, pool_prompt=make.pool_prompt)
+        return (normalised(vectors) if make.normalise else vectors)[:, : make.width], marks
 
     return encode

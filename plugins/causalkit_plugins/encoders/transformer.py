@@ -10,9 +10,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._model import TextModel, load_text_model
+from causalkit_plugins.encoders._model import Precision, TextModel, load_text_model
 from causalkit_plugins.encoders._pooling import Pooling
-from causalkit_plugins.encoders._texts import encode_distinct, normalised, without_model
+from causalkit_plugins.encoders._texts import distinct, normalised, without_model
 from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["Transformer"]
@@ -23,8 +23,9 @@ class Transformer:
     """Pools the last hidden states of a model that is on this machine.
 
     The model is a folder, a folder in an installed package of weights, or a hub id that was
-    downloaded before; nothing is fetched, only safetensors are read, and no code that comes with
-    weights is run. A distinct text is encoded once; its vector does not depend on its batch.
+    downloaded before; nothing is fetched, only safetensors are read, and code that comes with
+    weights is run only where it is pinned. A distinct text is encoded once; its vector does not
+    depend on its batch. `marks_["truncated"]` says of each text whether it was cut.
     """
 
     input: ClassVar[str] = "texts"
@@ -34,17 +35,27 @@ class Transformer:
     "A folder, `package:NAME/FOLDER` (in an installed package), or a hub id already in the local cache."
     pooling: Pooling = "mean"
     "How token vectors become one: their mean, the first (BERT's `cls`), the last (GPT), or the largest."
+    prompt: str = ""
+    "Put before each text, such as `passage: `, where the model was trained so."
+    pool_prompt: bool = True
+    "Whether the prompt's own tokens count in the pooling; Instructor-style models leave them out."
     normalise: bool = True
     "Bring each vector to length 1."
     max_tokens: Annotated[int, Field(ge=1)] = 256
-    "Longer texts are cut here, or where the model's positions end."
+    "Longer texts are cut here, or where the model's positions or its tokeniser end."
+    precision: Precision = "auto"
+    "Of the sums: float32, which `auto` takes here."
+    trust_remote_code: bool = False
+    "Run code that comes with the weights; `revision` must then be a full commit, or the hash of the folder's files."
+    revision: str = ""
+    "Which files: of a hub id a commit, branch or tag in the cache; of a folder the hash of its files."
 
     def __getstate__(self) -> dict[str, Any]:
         return without_model(self)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""
-        return weights_fingerprint(self.model)
+        return weights_fingerprint(self.model, self.revision, trust_remote_code=self.trust_remote_code)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Transformer:
         """Nothing is learned; returns self."""
@@ -55,16 +66,28 @@ class Transformer:
 
         Raises
         ------
-        ModelUnavailable : the model is not on this machine; says how to get it.
+        ModelUnavailable : the model is not on this machine, or cannot be used; says how to get it.
+        UsageError : `trust_remote_code` without the `revision` that it is about.
         """
-        loaded = self._model(context)
-        vectors = encode_distinct(lambda texts: loaded.encode(texts, self.pooling, context), inputs)
-        return normalised(vectors) if self.normalise else vectors
+        texts, at = distinct(inputs)
+        vectors, marks = self._model(context).encode(
+            texts, self.pooling, context, self.prompt, pool_prompt=self.pool_prompt
+        )
+        self.marks_ = {name: values[at] for name, values in marks.items()}
+        return (normalised(vectors) if self.normalise else vectors)[at]
 
     def _model(self, context: Context) -> TextModel:
         """The loaded model, kept for the next call with the same parameters and device."""
-        key = (self.model, self.max_tokens, context.device)
+        of = (self.model, self.revision, self.trust_remote_code)
+        key = (*of, self.max_tokens, self.precision, context.device)
         if getattr(self, "_loaded_for", None) != key:
-            self._loaded = load_text_model(find_weights(self.model), self.max_tokens, context)
+            folder = find_weights(self.model, self.revision, trust_remote_code=self.trust_remote_code)
+            self._loaded = load_text_model(
+                folder,
+                self.max_tokens,
+                context,
+                precision=self.precision,
+                trust_remote_code=self.trust_remote_code,
+            )
             self._loaded_for = key
         return self._loaded

@@ -35,7 +35,7 @@ def as_sentence_transformer(source, folder, pooling, *, normalise, **settings):
 
 @pytest.mark.parametrize("pooling", list(NAMED))
 def test_the_usual_make_is_run_without_the_library(bert, tmp_path, pooling, monkeypatch):
-    monkeypatch.setattr(sentence_transformer, "_through_library", lambda *_: pytest.fail("used the library"))
+    monkeypatch.setattr(sentence_transformer, "through_library", lambda *_: pytest.fail("used the library"))
     folder = as_sentence_transformer(bert, tmp_path / "model", pooling, normalise=False)
     found = SentenceTransformerEncoder(model=str(folder)).encode(TEXTS)
     np.testing.assert_allclose(found, one_by_one(bert, pooling, limit=12), atol=1e-5)
@@ -47,14 +47,6 @@ def test_the_usual_make_is_run_without_the_library(bert, tmp_path, pooling, monk
 def test_a_bare_model_is_mean_pooled(bert):
     found = SentenceTransformerEncoder(model=str(bert)).encode(TEXTS)
     np.testing.assert_allclose(found, Transformer(model=str(bert), normalise=False).encode(TEXTS), atol=1e-5)
-
-
-def test_another_make_goes_through_the_library(bert, tmp_path, monkeypatch):
-    folder = as_sentence_transformer(bert, tmp_path / "model", "mean", normalise=False, do_lower_case=True)
-    monkeypatch.setattr(
-        sentence_transformer, "_through_library", lambda *_: lambda texts, context: np.ones((len(texts), 3), np.float32)
-    )
-    assert SentenceTransformerEncoder(model=str(folder)).encode(["A", "A", "b"]).shape == (3, 3)
 
 
 def test_a_missing_model_says_how_to_get_it():

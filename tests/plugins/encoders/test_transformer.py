@@ -42,7 +42,7 @@ def test_batches_and_order_change_nothing(bert, monkeypatch):
 def test_same_texts_are_encoded_once(bert, monkeypatch):
     seen = []
     forward = _model.TextModel._forward
-    monkeypatch.setattr(_model.TextModel, "_forward", lambda self, ids, p: seen.extend(ids) or forward(self, ids, p))
+    monkeypatch.setattr(_model.TextModel, "_forward", lambda self, ids, *p: seen.extend(ids) or forward(self, ids, *p))
     vectors = Transformer(model=str(bert)).encode(TEXTS * 20)
     assert len(seen) == len(set(TEXTS))
     np.testing.assert_array_equal(vectors[: len(TEXTS)], vectors[-len(TEXTS) :])
@@ -113,7 +113,7 @@ def test_a_package_of_weights_that_is_not_installed_says_how_to_get_it(model):
 
 
 def test_where_nothing_is_downloaded_the_default_names_what_needs_no_hub(monkeypatch):
-    monkeypatch.setattr("causalkit_plugins.encoders._weights._cached", lambda model: None)
+    monkeypatch.setattr("causalkit_plugins.encoders._weights._cached", lambda *of: None)
     with pytest.raises(ModelUnavailable, match="pip install causalkit-minilm"):
         Transformer().encode(["a"])
 
@@ -123,11 +123,11 @@ def test_pickled_weights_and_code_that_comes_with_weights_are_refused(bert, tmp_
     for folder in (pickled, coded):
         shutil.copytree(bert, folder)
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    with pytest.raises(ModelUnavailable, match="no safetensors; pickled weights are never read"):
+    with pytest.raises(ModelUnavailable, match="pickled weights"):
         Transformer(model=str(pickled)).encode(["a"])
     config = json.loads((coded / "config.json").read_text()) | {"auto_map": {"AutoModel": "evil.Model"}}
     (coded / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelUnavailable, match="never run here"):
+    with pytest.raises(ModelUnavailable, match="not run unasked"):
         Transformer(model=str(coded)).encode(["a"])
 
 
