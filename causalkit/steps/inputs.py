@@ -19,6 +19,7 @@ __all__ = ["inputs_of"]
 
 _USED = {"texts": ("text",), "images": ("image",), "multimodal": ("text", "image")}
 """Kinds of column that each input is made of."""
+_NEEDED = _USED | {"multimodal": ("image",)}
 
 
 def inputs_of(
@@ -60,32 +61,42 @@ def _read(kind: str, dataset: Dataset, side: str) -> list[Any]:
     images = [] if kind == "texts" else list(_images(side, dataset))
     if kind == "images":
         return images
-    texts = list(dataset.item_texts() if side == "item" else _user_texts(dataset))
-    return texts if kind == "texts" else [Multimodal(text, image) for text, image in zip(texts, images, strict=True)]
+    if kind == "texts":
+        return list(_texts(side, dataset))
+    told = _named("text", side, dataset)  # beside an image, an id says nothing
+    texts = _texts(side, dataset) if told else [""] * len(images)
+    return [Multimodal(text, image) for text, image in zip(texts, images, strict=True)]
 
 
 def _columns(kind: str, side: str, dataset: Dataset) -> list[str]:
     """The columns of the items or users that inputs are made of; an item without any text is called by its id."""
+    found = {sort: _named(sort, side, dataset) for sort in _USED[kind]}
+    for sort, named in found.items():
+        if not named and sort in _NEEDED[kind] and (sort, side) != ("text", "item"):
+            _refuse_lacking(sort, side)
+    return [name for named in found.values() for name in named]
+
+
+def _named(sort: str, side: str, dataset: Dataset) -> list[str]:
     table = dataset.items if side == "item" else dataset.users
-    found = []
-    for sort in _USED[kind]:
-        named = [c.name for c in dataset.schema.columns if c.kind == sort and c.name in table.columns]
-        if not named and (sort, side) != ("text", "item"):
-            raise ConfigError(
-                "config",
-                [Problem(f"encode.{side}", f": the {side}s table has no column of kind {sort}")],
-                "Give it a column of that kind, choose an encoder of something else, or leave the encoder out.",
-            )
-        found += named
-    return found
+    return [c.name for c in dataset.schema.columns if c.kind == sort and c.name in table.columns]
 
 
-def _user_texts(dataset: Dataset) -> pd.Series[str]:
-    named = _columns("texts", "user", dataset)
-    return dataset.users[named].astype("string").fillna("").agg(" ".join, axis=1)
+def _refuse_lacking(sort: str, side: str) -> None:
+    raise ConfigError(
+        "config",
+        [Problem(f"encode.{side}", f": the {side}s table has no column of kind {sort}")],
+        "Give it a column of that kind, choose an encoder of something else, or leave the encoder out.",
+    )
+
+
+def _texts(side: str, dataset: Dataset) -> pd.Series[str]:
+    if side == "item":
+        return dataset.item_texts()
+    return dataset.users[_named("text", side, dataset)].astype("string").fillna("").agg(" ".join, axis=1)
 
 
 def _images(side: str, dataset: Dataset) -> pd.Series[str]:
     """The path of each item's or user's image; empty where there is none."""
     table = dataset.items if side == "item" else dataset.users
-    return table[_columns("images", side, dataset)[0]].astype("string").fillna("").str.strip()
+    return table[_named("image", side, dataset)[0]].astype("string").fillna("").str.strip()
