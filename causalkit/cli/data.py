@@ -26,7 +26,7 @@ def data() -> None:
 def describe(config: str, overrides: tuple[str, ...], out: Output) -> None:
     """Load a config's log and say what is in it.
 
-    That is rows, items, exposure, outcome, and every column's role.
+    That is rows, items, exposure, outcome, what texts hold, and every column's role.
     """
     from causalkit.cli._progress import terminal_progress
     from causalkit.components import Context
@@ -72,7 +72,18 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         {"name": c.name, "role": c.role, "kind": c.kind, "tier": c.tier, "description": c.description}
         for c in schema.columns
     ]
-    return facts
+    return facts | _texts(dataset)
+
+
+def _texts(dataset: Dataset) -> dict[str, Any]:
+    """What is counted in each text column, and the notes that a report would have."""
+    from dataclasses import asdict
+
+    from causalkit.preparation.texts import notes_on
+    from causalkit.text_census import census_of, text_columns
+
+    counted = [census_of(values, of) for of, values in text_columns(dataset)]
+    return {"texts": [asdict(census) for census in counted], "text_notes": list(notes_on(counted))}
 
 
 def _render(console: Any, facts: dict[str, Any]) -> None:
@@ -94,6 +105,11 @@ def _render(console: Any, facts: dict[str, Any]) -> None:
     if facts.get("outcome_exposed") is not None and facts.get("outcome_unexposed") is not None:
         told = f"outcome: {facts['outcome_exposed']:.4f} where exposed, {facts['outcome_unexposed']:.4f} where not"
         console.print(f"{told} (a difference that nothing is adjusted for)")
+    for t in facts["texts"]:
+        told = f"{t['distinct']:,} different, at most {t['longest']:,} characters"
+        console.print(f"texts of {t['of']} in {clean(t['column'])}: {told}")
+    for note in facts["text_notes"]:
+        console.print(clean(note))
     table = Table("column", "role", "kind", "tier", "description", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for c in facts["columns"]:
         tier = "" if c["tier"] is None else str(c["tier"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import numbers
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from causalkit.errors import DataError
 from causalkit.text_census import LONG, NO_LETTERS, TextCensus, census_of, text_columns
 from causalkit.types import Dataset
 
-__all__ = ["check_texts", "text_notes"]
+__all__ = ["check_texts", "notes_on", "text_notes"]
 
 _WRITTEN = (str, bool, numbers.Number, np.generic, datetime.date, datetime.time, uuid.UUID)
 """What stands in a text column as it would be written."""
@@ -98,26 +98,28 @@ def _shown(value: Any) -> str:
 
 
 def text_notes(dataset: Dataset) -> tuple[str, ...]:
-    """A note for each text column of which there is something to say: what was counted, and what can be done.
+    """A note for each text column of which there is something to say, and one on what can be done."""
+    return notes_on([census_of(values, of) for of, values in text_columns(dataset)])
+
+
+def notes_on(counted: Sequence[TextCensus]) -> tuple[str, ...]:
+    """What `text_notes` says; none where all texts are plain and of one script.
 
     What the counts mean stands at `causalkit.text_census.TextCensus`.
     """
-    return tuple(note for of, values in text_columns(dataset) if (note := note_on(census_of(values, of))))
+    notes = [note for census in counted if (note := _counts(census))]
+    todo = dict.fromkeys(advice for census in counted for advice in _advice(census))
+    return (*notes, f"of texts: {'; '.join(todo)}") if todo else tuple(notes)
 
 
-def note_on(census: TextCensus) -> str:
-    """One sentence on a column; empty where its texts are plain and of one script."""
+def _counts(census: TextCensus) -> str:
     said = [f"{n:,} {words}" for sort, words in _SAID.items() if (n := getattr(census, sort))]
     if census.long:
         said.append(f"{census.long:,} longer than {LONG:,} characters (the longest {census.longest:,})")
     if census.distinct == 1 and census.texts - census.missing > 1:
         said.append("all that are there the same")
-    written = _scripts(census)
-    if not said and not written:
-        return ""
-    counted = "; ".join(part for part in (", ".join(said), written) if part)
-    advice = "".join(f". {todo}" for todo in _advice(census, bool(written)))
-    return f"column {census.column!r} (text of {census.texts:,} {census.of}): {counted}{advice}"
+    counted = "; ".join(part for part in (", ".join(said), _scripts(census)) if part)
+    return f"column {census.column!r} (text of {census.texts:,} {census.of}): {counted}" if counted else ""
 
 
 def _scripts(census: TextCensus) -> str:
@@ -126,7 +128,7 @@ def _scripts(census: TextCensus) -> str:
     total = sum(lettered.values())
     if not total or max(lettered.values()) > (1 - _MIXED) * total:
         return ""
-    shares = [f"{name} {_percent(n / total)}" for name, n in lettered.items()]
+    shares = [f"{name} {_percent(n / total)}" for name, n in lettered.items()]  # most first
     return f"written in {', '.join(shares)}"
 
 
@@ -134,10 +136,10 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.005 else "<1 %"
 
 
-def _advice(census: TextCensus, mixed: bool) -> Iterator[str]:
+def _advice(census: TextCensus) -> Iterator[str]:
     if census.html or census.control or census.nul or census.invisible:
         yield "`clean: {text: plain}` takes HTML, control and invisible characters out"
     if census.garbled:
-        yield "Garbled characters cannot be brought back here: read the source again as UTF-8"
-    if mixed:
-        yield "An encoder that knows one script makes little of the others: a multilingual model reads them all"
+        yield "garbled characters are mended only at the source, by reading it as UTF-8"
+    if _scripts(census):
+        yield "an encoder that knows one script makes little of the others, a multilingual model reads them all"

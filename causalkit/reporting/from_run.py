@@ -44,6 +44,7 @@ def report_view(run: Run) -> ReportView:
         ladder=tuple(_ladder(run.effects)),
         effects=run.effects,
         text=_text_gain(run),
+        met=tuple(_met(run)),
         verdicts=run.verdicts,
         measurements=tuple(x for x in run.measurements if x.on != "transport" and x.of != NO_TEXT),
         transport=later,
@@ -154,6 +155,14 @@ def _text_gain(run: Run) -> TextGain | None:
         error="error of claimed against held-out effects",
         note=next((a for a in run.effects.assumptions if "left-out items" in a), "") if run.effects else "",
     )
+
+
+def _met(run: Run) -> Iterator[str]:
+    """What the encoders of items and users said of their inputs."""
+    tables = (run.embeddings.item, run.embeddings.user) if run.embeddings else ()
+    for table in tables:
+        if table is not None:
+            yield from (f"{table.encoder}: {note}" for note in table.notes)
 
 
 def _transport_note(run: Run, later: Sequence[Measurement]) -> str:

@@ -99,6 +99,7 @@ class ReportView:
     item_labels : item id → words, where the id is not what a reader knows.
     tiers, tier_names : column name → tier, and the words for tiers (what can't cause what).
     ladder : naive to adjusted, see `LadderRow`.
+    met : what encoders met among texts, images and histories, in words.
     measurements : of every ranker, the run's own and the naive baselines (`of` names which).
     claimed : columns `item`, `claimed`, `held_out`, `stderr` (of the held-out effect), fractions;
         where None, taken from the first measurement whose details have these columns.
@@ -127,6 +128,7 @@ class ReportView:
     ladder: tuple[LadderRow, ...] = ()
     effects: Effects | None = None
     text: TextGain | None = None
+    met: tuple[str, ...] = ()
     verdicts: tuple[Verdicts, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     claimed: pd.DataFrame | None = None

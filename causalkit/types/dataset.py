@@ -18,6 +18,9 @@ from causalkit.types.table import Table
 
 __all__ = ["Dataset", "PairTruth", "Propensities", "Split", "Truth"]
 
+_SEEN = "[^\\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+"""A character that shows: neither white space, nor a control, nor of no width."""
+
 
 @dataclass(frozen=True)
 class PairTruth:
@@ -194,8 +197,8 @@ class Dataset:
         named = next((name for name in ("label", "title", "name") if name in self.items.columns), None)
         if named is None:
             return ids
-        told = self.items[named].astype("string").str.strip().astype(object)
-        told = told.where(told.notna() & (told != ""), ids)
+        told = self.items[named].astype("string").str.strip()
+        told = told.astype(object).where(told.str.contains(_SEEN).fillna(False).astype(bool), ids)
         return told.where(~told.duplicated(keep=False), told + " (" + ids + ")")
 
     def fingerprint(self) -> str:

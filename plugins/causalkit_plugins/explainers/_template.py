@@ -10,6 +10,10 @@ from causalkit.types import EXCLUDED, Words
 __all__ = ["Claim", "interval", "number", "plain", "receipt_text"]
 
 LONGEST_NAME = 80
+_LOOKED_AT = 10_000
+"""Characters of a name that are looked at; some are megabytes long."""
+_JOINERS = "\u200c\u200d"
+"""Persian, Indic scripts and emoji need them."""
 DECIMALS = 3
 UNREADABLE = EXCLUDED - {"refuted"}
 
@@ -190,11 +194,11 @@ def interval(lower: float, upper: float, *, decimals: int) -> str:
 
 
 def plain(name: object) -> str:
-    """A name on one line, without control or formatting characters, cut at 80.
+    """A name on one line, without control or formatting characters (joiners stay), cut at 80.
 
     >>> plain(" sour  cream" + chr(27) + "[31m")
     'sour cream[31m'
     """
-    spaced = "".join(" " if c.isspace() else c for c in str(name))
-    text = " ".join("".join(c for c in spaced if c.isprintable()).split())
+    spaced = "".join(" " if c.isspace() else c for c in str(name)[:_LOOKED_AT])
+    text = " ".join("".join(c for c in spaced if c.isprintable() or c in _JOINERS).split())
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
