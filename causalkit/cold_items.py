@@ -13,11 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from causalkit.components import Context, Encoder
-from causalkit.errors import ComponentError
+from causalkit.components import Context
 from causalkit.run_handle import Run
 from causalkit.statuses import write_statuses
-from causalkit.types import Dataset, Effects, Embeddings, EmbeddingTable
+from causalkit.steps import soundness
+from causalkit.steps.encode import built, encoded
+from causalkit.steps.inputs import inputs_of
+from causalkit.steps.lazily import at_places
+from causalkit.steps.marks import notes
+from causalkit.steps.shelf import vector_stores
+from causalkit.steps.work import Work
+from causalkit.store.arrays import room_for
+from causalkit.store.cache import Cache
+from causalkit.types import Dataset, Effects, Embeddings, Multimodal
 
 __all__ = ["Grown", "with_cold_items"]
 
@@ -41,18 +49,18 @@ def with_cold_items(run: Run, rows: Dataset, new: pd.DataFrame, context: Context
 
     Raises
     ------
-    ComponentError : an encoder whose vectors of new items are of another length.
+    ComponentError : an encoder whose vectors of new items are not sound, or of another length.
     """
     items = _longer(rows.items, new)
-    embeddings = _with_vectors(run, rows, replace(rows, items=items), new.index, context)
+    embeddings, told = _with_vectors(run, rows, items, new.index, context)
     if run.effects is None:
-        return Grown(None, embeddings, items, (), ())
+        return Grown(None, embeddings, items, (), told)
     found = _refitted(run, replace(rows, items=items), embeddings, context)
     table = found.item.reindex(new.index)
     has = np.isfinite(table["effect"].astype(float))
     effects = _joined(run, found, table[has.to_numpy()])
     left_out = tuple(new.index[~has.to_numpy()])
-    return Grown(effects, embeddings, items, left_out, tuple(_notes(run, len(left_out), len(new))))
+    return Grown(effects, embeddings, items, left_out, (*told, *_notes(run, len(left_out), len(new))))
 
 
 def _longer(items: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -61,26 +69,51 @@ def _longer(items: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([*items[name], *new[name]], index) for name in items.columns}, index=index)
 
 
-def _with_vectors(run: Run, rows: Dataset, grown: Dataset, new: pd.Index, context: Context) -> Embeddings | None:
-    """The run's vectors, and those of the new items' texts by the same encoder; none where there is no text."""
-    chosen = run.config.encode.get("item")
-    known = run.embeddings
-    if chosen is None or known is None or known.item is None:
-        return known
-    texts = grown.item_texts().reindex(new)
-    texts = texts[texts.fillna("").str.strip() != ""]
-    if not len(texts):
-        return known
+def _with_vectors(
+    run: Run, rows: Dataset, items: pd.DataFrame, new: pd.Index, context: Context
+) -> tuple[Embeddings | None, tuple[str, ...]]:
+    """The run's vectors with those of new items by the same encoder, and what to know about them.
+
+    An item without the text or image that the encoder reads gets none.
+    """
+    chosen, known = run.config.encode.get("item"), run.embeddings
+    if chosen is None or known is None or known.item is None or run.split is None:
+        return known, ()
+    work = _work(run, context)
+    by, encoder = work.whose("encoder", chosen), built(work, chosen.to_dict())
+    kind = getattr(encoder, "input", "texts")
+    _, training, _ = inputs_of(kind, "item", rows, run.split, None, by)
+    ids, inputs, _ = inputs_of(kind, "item", replace(rows, items=items.loc[new]), run.split, None, by)
+    has = np.array([_says_something(one) for one in inputs], bool)
+    told = f"{(~has).sum()} of {len(new)} new items have no {_READ.get(kind, 'input')} to encode"
+    lacking = () if has.all() else (told,)
+    if not has.any():
+        return known, lacking
     own = context.under("encode.item")
-    encoder: Encoder = run.registry.build("encoder", chosen.to_dict())
-    vectors = encoder.fit(list(rows.item_texts()), context=own).encode(list(texts), context=own)
-    made, width = np.asarray(vectors, np.float32), known.item.vectors.shape[1]
-    if made.shape != (len(texts), width) or not np.isfinite(made).all():
-        raise ComponentError(
-            f"encoder {chosen.use!r} gave an array of shape {made.shape} for {len(texts)} new items of {width} numbers"
-        )
-    ids = known.item.ids.astype(object).append(pd.Index(texts.index, dtype=object))
-    return replace(known, item=EmbeddingTable(ids, np.concatenate([known.item.vectors, made]), known.item.encoder))
+    made, marks = encoded(encoder, training, at_places(inputs, np.flatnonzero(has)), own, by)
+    width = known.item.vectors.shape[1]
+    if made.shape[1] != width:
+        soundness.refuse(by, f"vectors of {made.shape[1]} numbers for new items", f"{width}, as in the run")
+    vectors = room_for((len(known.item.ids) + len(made), width), work.scratch)
+    vectors[: len(known.item.ids)], vectors[len(known.item.ids) :] = known.item.vectors, made
+    both = known.item.ids.astype(object).append(pd.Index(ids[has], dtype=object))
+    table = replace(known.item, ids=both, vectors=vectors)
+    return replace(known, item=table), (*lacking, *notes(marks, kind, "new item", len(made)))
+
+
+_READ = {"texts": "text", "images": "image", "multimodal": "text and no image"}
+
+
+def _says_something(one: Any) -> bool:
+    parts = (one.text, one.image) if isinstance(one, Multimodal) else (one,)
+    return any(str(part).strip() for part in parts)
+
+
+def _work(run: Run, context: Context) -> Work:
+    """What the encode step was given, but for the log; vectors that the run kept are found, and none is added."""
+    cache = Cache(run.path.parent / ".cache")
+    stores = vector_stores(cache, run.config, run.registry, context, read_only=True)
+    return Work(run.config, run.registry, context, vectors=stores, scratch=cache.scratch)
 
 
 def _refitted(run: Run, grown: Dataset, embeddings: Embeddings | None, context: Context) -> Effects:

@@ -18,7 +18,7 @@ from causalkit.steps.marks import Marks, marks_of, notes
 from causalkit.steps.work import Work
 from causalkit.types import Embeddings, EmbeddingTable
 
-__all__ = ["encode"]
+__all__ = ["built", "encode", "encoded"]
 
 
 def encode(work: Work) -> Work:
@@ -32,7 +32,7 @@ def encode(work: Work) -> Work:
         assert work.split is not None
         kind = getattr(encoder, "input", "texts")
         ids, inputs, told = inputs_of(kind, side, work.log, work.split, tables["item"], by)
-        vectors, marks = _encoded(encoder, inputs, work.under(f"encode.{side}"), by)
+        vectors, marks = encoded(encoder, inputs, inputs, work.under(f"encode.{side}"), by)
         told += tuple(notes(marks, kind, side, len(ids)))
         tables[side] = EmbeddingTable(ids, vectors, selection.use, told)
     return work.with_outputs(embeddings=Embeddings(**tables))
@@ -59,10 +59,11 @@ def _all_built(work: Work, value: Any) -> Any:
     return [_all_built(work, inner) for inner in value] if isinstance(value, Sequence) else value
 
 
-def _encoded(
-    encoder: Encoder, inputs: Sequence[Any], context: Context, by: str
+def encoded(
+    encoder: Encoder, training: Sequence[Any], inputs: Sequence[Any], context: Context, by: str
 ) -> tuple[npt.NDArray[np.float32], Marks]:
-    fitted: Encoder = soundness.itself(encoder.fit(inputs, context=context), ("encode",), by)
+    """Vectors and marks of `inputs`, by an encoder fitted to `training`; raises `ComponentError` where not sound."""
+    fitted: Encoder = soundness.itself(encoder.fit(training, context=context), ("encode",), by)
     vectors = fitted.encode(inputs, context=context)
     if not isinstance(fitted, Kept):  # which has looked at them shard by shard
         vectors = soundness.vectors(vectors, len(inputs), by)

@@ -106,9 +106,9 @@ class Kept:
         shown = replace(context, executor=context.executor if spread else None, progress=None if one else own.progress)
         parts = (at_places(inputs, made.asked.first(shard)) for shard in self._begun(shards, context))
         for shard, (vectors, marks) in zip(shards, shown.stream(task, parts, "encoding", len(shards)), strict=True):
+            made.put(shard, vectors, marks)
             if self._store is not None:
                 self._store.keep(made.asked.keys[shard], vectors, marks)
-            made.put(shard, vectors, marks)
 
     def _begun(self, shards: list[Places], context: Context) -> Iterator[Places]:
         """Each shard as it is handed out, told to the journal by its place in the plan."""

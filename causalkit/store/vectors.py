@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import MARKS
+from causalkit.errors import StoreError
 from causalkit.store.journal import read_arrays, write_arrays
 
 __all__ = ["Found", "VectorStore", "content_keys"]
@@ -72,7 +73,13 @@ class VectorStore:
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:32]
         held: dict[str, npt.NDArray[Any]] = {_MARK + name: mark for name, mark in marks.items()}
         held |= {"keys": keys, "vectors": vectors}
-        write_arrays(self.folder / f"{name}.safetensors", held, {})
+        try:
+            write_arrays(self.folder / f"{name}.safetensors", held, {})
+        except OSError as error:  # the folder itself cannot be made
+            raise StoreError(
+                f"vectors cannot be kept in {self.folder}: {error.strerror or error}",
+                "Free space or make the folder writable, or choose another with --runs-dir.",
+            ) from error
 
 
 def _keys_in(place: Path) -> Keys | None:
