@@ -169,16 +169,15 @@ def _notes(dataset: Dataset, split: Split, parts: tuple[str, ...], made: Histori
     rows = f"histories are of {made.rows:,} rows in which something happened"
     if parts == ("discover",):
         yield f"{rows}, all of discovery: they hold no outcome that effects are estimated on"
-        earliest = min(split.values("training")) if split.column == dataset.period else None
-        if earliest is not None and max(split.values("discover")) > earliest:
-            yield "some of them are later than rows that effects are estimated on, and may show what exposure set going"
+        if split.column != dataset.period or max(split.values("discover")) > min(split.values("training")):
+            yield (
+                "some of those rows are later than some that effects are estimated on, and may show what exposure set"
+                " going; blocks so long that their pattern runs once put discovery first (`split.weeks`)"
+            )
     else:
         yield (
             f"{rows}, and hold outcomes that effects are estimated on: users' vectors may personalise a list,"
-            " and must not stand for confounders or tell apart whose effect is larger"
+            " and must not stand for confounders or tell whose effect is larger"
         )
-    without = int((np.diff(made.starts) == 0).sum())
-    if without:
-        yield f"{without:,} of {len(made):,} users have no history"
     if unread:
         yield f"{unread:,} values of signals or outcome are missing or too large, and count as 0 in histories"

@@ -109,10 +109,15 @@ class Histories(Sequence[History]):
 
         Raises
         ------
-        DataError : a history whose columns differ in length.
+        DataError : something that is no history, or one whose columns differ in length.
         """
         if isinstance(histories, cls):
             return histories
+        strange = next((given for given in histories if not isinstance(given, History)), None)
+        if strange is not None:
+            raise DataError(
+                f"a {type(strange).__name__} is among the histories", "Give a `causalkit.types.History` for each user."
+            )
         counts = [len(history.items) for history in histories]
         ids = np.concatenate([np.empty(0, object), *(np.asarray(h.items, object) for h in histories)])
         codes, items = pd.factorize(ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from causalkit.preparation import variables
 from causalkit.ranking import make_ranking
 from causalkit.registry import Registry, default_registry
 from causalkit.statuses import write_statuses
+from causalkit.testing.checks._inputs import inputs_reading
 from causalkit.types import Dataset, Outputs, StepRecord
 
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
@@ -73,7 +75,8 @@ def use(kind: str, made: Any, log: Dataset, outputs: Outputs) -> None:
         assert len(made.load().interactions) > 0
     elif kind == "encoder":
         texts = ["red apple", "green apple", "soap"]
-        assert made.fit(texts).encode(texts).dtype == np.float32
+        inputs = inputs_reading("histories", Path()) if made.input == "histories" else texts
+        assert made.fit(inputs).encode(inputs).dtype == np.float32
     elif kind == "discoverer":
         assert set(made.discover(variables(log)).nodes) == set(variables(log).names)
     elif kind == "estimator":

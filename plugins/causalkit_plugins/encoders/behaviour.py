@@ -78,7 +78,8 @@ class Behaviour:
         if histories.rows:
             known = _item_vectors(histories, self.width_)
             places = known.ids.get_indexer(histories.items)
-            for start in range(0, len(histories), _BLOCK):
+            starts = range(0, len(histories), _BLOCK)
+            for start in context.track(starts, "averaging histories", len(starts)):
                 users = slice(start, start + _BLOCK)
                 made[users], missing[users] = self._means(histories[users], places, known.vectors, centre)
         self.marks_ = {"missing": missing}
