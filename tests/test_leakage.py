@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from taste_world import SCHEMA as SCHEMA_BY_USER
+from taste_world import taste_world
 
 import causalkit as ck
 
@@ -128,3 +131,75 @@ def _held_out(rows: pd.DataFrame, split: dict) -> pd.Series:
     data = Dataset(Table(rows), Schema(columns, ("item", "week")), pd.DataFrame(index=rows["item"].unique()))
     parted, _ = preparation.split(data, SplitPlan(by="random", test=split["test"]), Context(root_seed=3).under("split"))
     return parted.interactions.frame()["fold"].eq(2)
+
+
+USERS = taste_world(users=150, items=8, weeks=12)
+
+
+def _run_by_user(rows: pd.DataFrame, folder: Path, split: dict, unit: list[str]) -> ck.Run:
+    folder.mkdir(exist_ok=True)
+    rows.to_csv(folder / "rows.csv", index=False)
+    texts = {"item": list(USERS.items.ids), "text": [f"{word} thing" for word in ("red", "green", "blue", "grey")] * 2}
+    pd.DataFrame(texts).to_csv(folder / "items.csv", index=False)
+    pd.DataFrame({"user": USERS.dataset.users.index}).to_csv(folder / "users.csv", index=False)
+    roles = {column.name: {"role": column.role, "kind": column.kind} for column in SCHEMA_BY_USER.columns}
+    tables = {
+        name: str(folder / f"{file}.csv") for name, file in (("interactions", "rows"), ("items",) * 2, ("users",) * 2)
+    }
+    schema = {"columns": roles | {"text": {"role": "covariate", "kind": "text"}}, "assignment": unit}
+    config = {
+        "name": "leak by user",
+        "data": {"use": "tables", "params": {**tables, "schema": schema}},
+        "split": split,
+        "encode": {
+            "item": {"use": "lsa", "params": {"dims": 3}},
+            "user": {"use": "behaviour", "params": {"half_life": 4, "signals": 0.5, "exposed": 0.1, "centre": True}},
+        },
+        "estimate": {"item": "difference-in-means"},
+        "rank": "uplift",
+        "seed": 3,
+    }
+    return ck.run(config, until="encode", runs_dir=folder / "runs")
+
+
+PARTS_BY_USER = [
+    ({"by": "time-blocks", "weeks": 2, "pattern": "DEVT", "transport": 2}, ["user", "item", "week"], ["discover"]),
+    ({"by": "random", "discover": 0.3, "test": 0.3}, ["user", "item", "week"], ["discover"]),
+    ({"by": "random", "discover": 0.3, "test": 0.3}, ["user"], ["discover", "training"]),
+]
+
+
+@pytest.mark.parametrize(("split", "unit", "seen"), PARTS_BY_USER, ids=["blocks", "random rows", "random users"])
+def test_users_vectors_hold_no_outcome_of_rows_that_they_may_not_see(
+    tmp_path: Path, split: dict, unit: list[str], seen: list[str]
+) -> None:
+    rows = USERS.dataset.interactions.frame()
+    clean = _run_by_user(rows, tmp_path / "clean", split, unit)
+    log = clean.log().interactions.frame()
+    may = log[clean.split.column].isin(clean.split.values(*seen)).to_numpy()
+    assert 0.1 < may.mean() < 0.8
+    vectors = clean.embeddings.user.vectors
+    assert vectors.any(axis=1).mean() > 0.2
+
+    def flipped(where: npt.NDArray[np.bool_]) -> pd.DataFrame:
+        return rows.assign(**{name: rows[name].where(~where, 1 - rows[name]) for name in ("bought", "clicked")})
+
+    unseen = _run_by_user(flipped(~may), tmp_path / "unseen", split, unit)
+    assert unseen.result.data_fingerprint != clean.result.data_fingerprint
+    assert unseen.embeddings.user.vectors.tobytes() == vectors.tobytes()
+    assert unseen.embeddings.user.notes == clean.embeddings.user.notes
+    seen_too = _run_by_user(flipped(may & (np.arange(len(may)) % 9 == 0)), tmp_path / "clean", split, unit)
+    assert not np.allclose(seen_too.embeddings.user.vectors, vectors), "made anew where the rows have changed"
+    training = log[clean.split.column].isin(clean.split.values("training")).to_numpy()
+    assert any("hold outcomes that effects" in note for note in clean.embeddings.user.notes) == bool(
+        (training & may).any()
+    )
+
+
+def test_users_vectors_are_the_same_bytes_for_rows_in_another_order(tmp_path: Path) -> None:
+    split, unit, _ = PARTS_BY_USER[0]
+    rows = USERS.dataset.interactions.frame()
+    clean = _run_by_user(rows, tmp_path / "clean", split, unit)
+    shuffled = _run_by_user(rows.sample(frac=1, random_state=1), tmp_path / "shuffled", split, unit)
+    assert clean.result.data_fingerprint != shuffled.result.data_fingerprint
+    assert clean.embeddings.user.vectors.tobytes() == shuffled.embeddings.user.vectors.tobytes()
