@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -11,8 +12,12 @@ from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit.errors import DataError
+from causalkit_plugins.encoders._blocks import blocks, text_of
 
 __all__ = ["Lsa"]
+
+_NOTHING = 1e-6
+"""Share of the largest singular value below which a direction holds nothing but rounding."""
 
 
 @component
@@ -20,8 +25,8 @@ class Lsa:
     """Texts as their strongest word patterns (Deerwester et al. 1990); needs no model.
 
     Words and pairs of neighbouring words, weighted by (1 + log count) × inverse document frequency.
-    A corpus with fewer texts or words than `dims` gets as many dimensions as it has. The seed of the
-    decomposition is fixed: the same texts give the same vectors.
+    A corpus whose texts span fewer than `dims` directions gets as many dimensions as they span. The seed of
+    the decomposition is fixed: the same texts give the same vectors.
     """
 
     input: ClassVar[str] = "texts"
@@ -32,6 +37,8 @@ class Lsa:
     "Bring each vector to length 1; a text without a known word stays 0."
     max_words: Annotated[int, Field(ge=1)] = 50_000
     "Words and pairs kept, the most frequent first."
+    max_texts: Annotated[int, Field(ge=1)] = 200_000
+    "Training texts that words and patterns are learned from, at most; of more, evenly spaced ones."
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Lsa:
         """Learn words and patterns from training texts.
@@ -40,37 +47,63 @@ class Lsa:
         ------
         DataError : no text holds a word.
         """
-        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.feature_extraction.text import CountVectorizer
         from sklearn.utils.extmath import randomized_svd
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it
 
-        words = TfidfVectorizer(
+        texts = self._learned_from(inputs, context)
+        times = np.fromiter(texts.values(), float, len(texts))
+        words = CountVectorizer(
             ngram_range=(1, 2),
             token_pattern=r"(?u)\b\w+\b",  # noqa: S106  # no password: single letters are words too
-            sublinear_tf=True,
-            max_features=self.max_words,
+            dtype=np.float64,
         )
         try:
-            counted = words.fit_transform(_texts(inputs))
+            counts = words.fit_transform(list(texts))
         except ValueError:
             raise DataError(
                 f"not one of {len(inputs)} texts holds a word",
                 "Give a column of the items table `kind: text`, or leave `encode` out.",
             ) from None
+        kept = np.sort(np.argsort(-(times @ counts), kind="stable")[: self.max_words])
+        words.vocabulary_ = {word: place for place, word in enumerate(words.get_feature_names_out()[kept])}
+        counts = counts[:, kept]
         self.words_ = words
-        _, _, self.patterns_ = randomized_svd(counted, min(self.dims, *counted.shape), n_iter=7, random_state=0)
+        self.rarity_ = 1 + np.log((1 + times.sum()) / (1 + times @ (counts > 0)))
+        weighted = _weighted(counts, self.rarity_).multiply(np.sqrt(times)[:, None]).tocsr()
+        with threadpool_limits(1, user_api="blas"):  # tall and narrow: threads wait for each other more than they save
+            _, sizes, patterns = randomized_svd(weighted, min(self.dims, *counts.shape), n_iter=7, random_state=0)
+        self.patterns_ = patterns[sizes > _NOTHING * sizes[0]]
         return self
+
+    def _learned_from(self, inputs: Sequence[Any], context: Context) -> Counter[str]:
+        """The texts that are learned from, and how often each comes."""
+        wanted = np.zeros(len(inputs), bool)
+        wanted[np.linspace(0, len(inputs) - 1, min(len(inputs), self.max_texts)).astype(np.intp)] = True
+        texts: Counter[str] = Counter()
+        for rows, block in blocks(inputs, context):
+            texts.update(text_of(one) for one, is_wanted in zip(block, wanted[rows], strict=True) if is_wanted)
+        return texts
 
     def encode(self, inputs: Sequence[Any], *, context: Context = Context()) -> npt.NDArray[np.float32]:
         """Vectors, float32 `[len(inputs), d]`, d at most `dims`."""
-        patterns = self.patterns_
-        if not len(inputs):
-            return np.empty((0, len(patterns)), np.float32)
-        vectors = self.words_.transform(_texts(inputs)) @ patterns.T
-        if self.normalise:
-            size = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = vectors / np.where(size > 1e-12, size, 1)
-        return np.asarray(vectors, np.float32)
+        patterns = np.ascontiguousarray(self.patterns_.T)
+        vectors = np.empty((len(inputs), patterns.shape[1]), np.float32)
+        for rows, block in blocks(inputs, context):
+            place: dict[str, int] = {}
+            at = [place.setdefault(text_of(one), len(place)) for one in block]
+            found = _weighted(self.words_.transform(list(place)), self.rarity_) @ patterns
+            vectors[rows] = (_unit(found) if self.normalise else found)[at]
+        return vectors
 
 
-def _texts(inputs: Sequence[Any]) -> list[str]:
-    return ["" if text is None else str(text) for text in inputs]
+def _weighted(counts: Any, rarity: npt.NDArray[np.float64]) -> Any:
+    """Sparse counts as (1 + log count) × rarity, each row brought to length 1."""
+    counts.data = (1 + np.log(counts.data)) * rarity[counts.indices]
+    size = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).reshape(-1, 1))
+    return counts.multiply(1 / np.where(size > 0, size, 1)).tocsr()
+
+
+def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    size = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(size > 1e-12, size, 1)
