@@ -91,9 +91,7 @@ def _refuse_lacking(sort: str, side: str) -> None:
 
 
 def _texts(side: str, dataset: Dataset) -> pd.Series[str]:
-    if side == "item":
-        return dataset.item_texts()
-    return dataset.users[_named("text", side, dataset)].astype("string").fillna("").agg(" ".join, axis=1)
+    return dataset.item_texts() if side == "item" else dataset.user_texts()
 
 
 def _images(side: str, dataset: Dataset) -> pd.Series[str]:

@@ -185,8 +185,13 @@ class Dataset:
         named = [c.name for c in self.schema.columns if c.kind == "text" and c.name in self.items.columns]
         if not named:
             return pd.Series(self.items.index.astype(str), index=self.items.index)
-        parts = self.items[named].astype("string").fillna("")
-        return parts.agg(" ".join, axis=1).str.strip() if len(named) > 1 else parts[named[0]].str.strip()
+        return _joined(self.items[named])
+
+    def user_texts(self) -> pd.Series[str]:
+        """One text per user: the text columns of `users` that the schema names, joined; empty where there is none."""
+        return _joined(
+            self.users[[c.name for c in self.schema.columns if c.kind == "text" and c.name in self.users.columns]]
+        )
 
     def item_labels(self) -> pd.Series[str]:
         """What each item is called: its `label`, `title` or `name` in the items table, else its id.
@@ -207,3 +212,11 @@ class Dataset:
         for part in (self.interactions, Table(self.items.reset_index()), Table(self.users.reset_index())):
             digest.update(part.fingerprint().encode())
         return digest.hexdigest()
+
+
+def _joined(texts: pd.DataFrame) -> pd.Series[str]:
+    """The texts of each row with a space between them; a missing one is empty."""
+    parts = [texts[name].astype("string").fillna("") for name in texts.columns]
+    if not parts:
+        return pd.Series("", index=texts.index, dtype="string")
+    return (parts[0].str.cat(parts[1:], sep=" ") if parts[1:] else parts[0]).str.strip()
