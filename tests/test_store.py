@@ -18,6 +18,7 @@ import pytest
 
 from causalkit.errors import StoreError
 from causalkit.store import RunFolder, find_run
+from causalkit.store.arrays import read_array, write_array
 from causalkit.store.atomic import write_atomically
 from causalkit.types import (
     CausalGraph,
@@ -133,6 +134,104 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomically(path, torn)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6, dtype=np.float32).reshape(3, 2),
+        np.float64(3.5),
+        np.zeros((0, 4), np.float32),
+        np.array([True, False]),
+        np.arange(10)[::2],
+        np.asfortranarray(np.arange(35.0).reshape(5, 7)),
+        np.arange(4, dtype=">i4"),
+    ],
+    ids=lambda value: f"{value.dtype.str} {value.shape}",
+)
+@pytest.mark.parametrize("large", [False, True])
+def test_arrays_are_the_safetensors_that_others_write_and_read(
+    tmp_path: Path, value: np.ndarray, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.numpy import save_file
+
+    if large:
+        monkeypatch.setattr("causalkit.store.arrays.IN_MEMORY", 0)
+        monkeypatch.setattr("causalkit.store.arrays._BLOCK", 16)
+    write_array(value, tmp_path / "ours")
+    native = value.astype(value.dtype.newbyteorder("<"))
+    save_file({"array": np.asarray(native, order="C")}, tmp_path / "theirs")
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+    found = read_array(tmp_path / "ours")
+    np.testing.assert_array_equal(found, value)
+    assert (found.dtype, found.flags.writeable) == (native.dtype, not (large and value.size))
+
+
+def test_a_large_array_is_written_by_parts_and_read_where_it_lies(folder: RunFolder, tmp_path: Path) -> None:
+    import tracemalloc
+
+    vectors = np.ones((1_200_000, 64), np.float32)  # 307 MB
+    vectors[-1] = 7
+    tracemalloc.start()
+    try:
+        folder.save("e", Embeddings(item=EmbeddingTable(pd.RangeIndex(len(vectors)), vectors, "lsa")))
+        table = folder.load("e").item
+        assert table.at(pd.Index([3, len(vectors) - 1, -5]))[:, 0].tolist()[:2] == [1, 7]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60e6
+    assert not table.vectors.flags.writeable
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("harm", ["cut", "longer", "empty", "shape", "kind", "header"])
+def test_fault_11_an_array_that_is_not_whole_is_said(
+    folder: RunFolder, harm: str, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        monkeypatch.setattr("causalkit.store.arrays.IN_MEMORY", 0)
+    folder.save("e", EmbeddingTable(pd.Index(["x", "y", "z"]), np.ones((3, 2), np.float32), "lsa"))
+    place = folder.path / "e" / "vectors.safetensors"
+    whole = place.read_bytes()
+    place.write_bytes(
+        {
+            "cut": whole[:-1],
+            "longer": whole + b"x",
+            "empty": b"",
+            "shape": whole.replace(b"[3,2]", b"[3,9]"),
+            "kind": whole.replace(b"F32", b"F99"),
+            "header": b"\xff" * 8 + whole[8:],
+        }[harm]
+    )
+    with pytest.raises(StoreError, match="cannot be read"):
+        folder.load("e")
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from causalkit.errors import StoreError
+from causalkit.store import arrays
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+arrays.IN_MEMORY = 1000
+try:
+    arrays.room_for((200, 100), Path(sys.argv[1]) / "scratch")
+except StoreError as error:
+    print(error)
+made = arrays.room_for((20, 100), Path(sys.argv[1]) / "scratch")
+made[3] = 5
+print(made.sum(), list((Path(sys.argv[1]) / "scratch").iterdir()))
+"""
+
+
+def test_fault_3_room_for_vectors_is_claimed_at_once_and_gone_with_them(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"{tmp_path}/scratch has no room for 0.0 GB of vectors: File too large",
+        "Free space or make the folder writable, or choose another with --runs-dir.",
+        "500.0 []",
+    ]
 
 
 SHORT = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,9 @@ class VectorStore:
         """What is kept of distinct `keys`, a shard at a time; all vectors are of one width."""
         if not len(keys):
             return
+        if not self.read_only:
+            with contextlib.suppress(OSError):
+                os.utime(self.folder)  # what was used longest ago is freed first
         order = np.argsort(keys[:, 0], kind="stable")
         words, width = keys[order, 0], 0
         for place in sorted(self.folder.glob("*.safetensors")):
