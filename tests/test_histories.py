@@ -72,8 +72,8 @@ def test_a_history_is_what_happened_to_a_user_oldest_first() -> None:
     assert any("1 values of signals or outcome are missing" in note for note in notes)
 
 
-def test_a_row_of_weight_zero_or_of_an_unknown_user_is_left_out() -> None:
-    made = _made(_log())
+def test_a_row_of_weight_zero_or_of_an_unknown_user_or_item_is_left_out() -> None:
+    made = _made(_log(pd.concat([ROWS, ROWS[:1].assign(item="unknown")], ignore_index=True)))
     assert made.rows == 3
     assert made[0].outcome.tolist() == [0, 2.5]
 
