@@ -48,7 +48,8 @@ def causalkit_encoders() -> list[Declaration]:
         ("transformer", "Transformer", "Any BERT- or GPT-style Hugging Face model."),
         ("sentence-transformer", "SentenceTransformerEncoder", "Any sentence-transformers model."),
         ("behaviour", "Behaviour", "Users by what they did: a weighted mean of the vectors of their items."),
-        examples=("concat", "pca", "transformer", "sentence-transformer"),
+        ("clip", "ClipEncoder", "Items by their texts and images together, by a CLIP model."),
+        examples=("concat", "pca", "transformer", "sentence-transformer", "clip"),
     )
 
 

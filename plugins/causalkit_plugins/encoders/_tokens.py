@@ -112,6 +112,10 @@ def load_tokeniser(folder: Path, *, trusted: bool = False, lower: bool = False) 
         raise ModelUnavailable(
             f"the tokeniser at {folder} cannot be loaded: {said(error)}", "Get its files again."
         ) from error
+    if len(made) <= len(set(made.all_special_tokens)):  # what transformers makes up where there is no vocabulary
+        raise ModelUnavailable(
+            f"the tokeniser at {folder} knows no words: its vocabulary is not there", "Get its files again."
+        )
     if lower and made.is_fast:
         _lower(made.backend_tokenizer)
     return made

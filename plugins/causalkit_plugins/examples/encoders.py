@@ -56,6 +56,15 @@ def pca(_: Path) -> Iterable[Any]:
     return [Pca(of=Hashing(), dims=32)]
 
 
+def clip(folder: Path) -> Iterable[Any]:
+    """A tiny CLIP with random weights; both parts mixed, and side by side."""
+    from causalkit_plugins.encoders.clip import ClipEncoder
+    from causalkit_plugins.examples._tiny_clip import tiny_clip
+
+    model = str(tiny_clip(folder / "clip"))
+    return [ClipEncoder(model=model), ClipEncoder(model=model, combine="concat")]
+
+
 def _tiny_bert(folder: Path) -> Path:
     """A model of one layer and its tokeniser, in the files that any model has."""
     import torch
