@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def inputs_reading(named: str, folder: Path) -> Sequence[Any]:
     """24 inputs of that name in `INPUTS`; in all but texts something is missing here and there."""
     texts = text_world("matters").texts[:_FEW]
     if named == "histories":
-        return planted_histories(_FEW)[0]
+        return deepcopy(planted_histories(_FEW)[0])  # whose arrays a component may spoil
     if named not in ("images", "multimodal"):
         return texts
     images = [_image(folder / f"{place}.png", 10 * place) for place in range(_FEW)]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from causalkit.components import INPUTS, Context
 from causalkit.errors import NotFitted
 from causalkit.testing.checks._contexts import shaken
-from causalkit.testing.checks._inputs import inputs_of
+from causalkit.testing.checks._encoding import assert_same, encoded, fitted, one_vector, reads, told, tried_on
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.testing.worlds import text_world
+from causalkit.types import Multimodal
 
-_TOLERANCE = 1e-4
-"""How far two vectors of one input may be apart, as a share of the longest: rounding, on any device."""
 _TOLD = 0.25
 """Share of a number's variance that a ridge on vectors of new texts must find, where the texts tell 92 % of it."""
 _ODD_TEXTS = (
@@ -36,14 +33,14 @@ def declares_its_input(subject: Subject) -> None:
 def fit_returns_itself(subject: Subject) -> None:
     """`fit` returns the encoder."""
     made = subject.fresh()
-    assert made.fit(_inputs(subject), context=Context()) is made, "fit does not return self"
+    assert made.fit(tried_on(subject), context=Context()) is made, "fit does not return self"
 
 
 @check("encoder")
 def gives_float32_rows(subject: Subject) -> None:
     """`encode` gives a numpy array of float32 with a row for each input."""
-    inputs = _inputs(subject)
-    vectors = _fitted(subject).encode(inputs, context=Context())
+    inputs = tried_on(subject)
+    vectors = fitted(subject).encode(inputs, context=Context())
     assert isinstance(vectors, np.ndarray), f"encode gave a {type(vectors).__name__}; give a numpy array"
     assert vectors.ndim == 2 and len(vectors) == len(inputs) and vectors.shape[1] > 0, (
         f"encode gave an array of shape {vectors.shape} for {len(inputs)} inputs; give one row for each"
@@ -54,7 +51,7 @@ def gives_float32_rows(subject: Subject) -> None:
 @check("encoder")
 def vectors_are_finite(subject: Subject) -> None:
     """No vector holds NaN or infinity."""
-    vectors = np.asarray(_fitted(subject).encode(_inputs(subject), context=Context()))
+    vectors = np.asarray(fitted(subject).encode(tried_on(subject), context=Context()))
     wrong = int((~np.isfinite(vectors)).sum())
     assert not wrong, f"{wrong} of {vectors.size} numbers are NaN or infinite"
 
@@ -62,47 +59,47 @@ def vectors_are_finite(subject: Subject) -> None:
 @check("encoder")
 def vectors_differ(subject: Subject) -> None:
     """Inputs that differ do not all get the same vector."""
-    vectors = _encoded(_fitted(subject), _inputs(subject))
+    vectors = encoded(fitted(subject), tried_on(subject))
     assert np.ptp(vectors, axis=0).max() > 0, "every input got the same vector"
 
 
 @check("encoder")
 def width_stays(subject: Subject) -> None:
     """Vectors are equally long in every call, however many inputs it has."""
-    made, inputs = _fitted(subject), _inputs(subject)
-    widths = {count: _encoded(made, inputs[:count]).shape[1] for count in (1, 2, len(inputs))}
+    made, inputs = fitted(subject), tried_on(subject)
+    widths = {count: encoded(made, inputs[:count]).shape[1] for count in (1, 2, len(inputs))}
     assert len(set(widths.values())) == 1, f"vectors have lengths {widths} for so many inputs; `fit` must settle it"
 
 
 @check("encoder")
 def rows_go_with_inputs(subject: Subject) -> None:
     """Row i is of input i: inputs in another order give the same vectors in that order."""
-    made, inputs = _fitted(subject), _inputs(subject)
+    made, inputs = fitted(subject), tried_on(subject)
     order = np.random.default_rng(3).permutation(len(inputs))
-    _same(_encoded(made, [inputs[i] for i in order]), _encoded(made, inputs)[order], "inputs in another order")
+    assert_same(encoded(made, [inputs[i] for i in order]), encoded(made, inputs)[order], "inputs in another order")
 
 
 @check("encoder")
 def equal_inputs_get_equal_vectors(subject: Subject) -> None:
     """An input that comes twice gets one vector twice."""
-    made, inputs = _fitted(subject), _inputs(subject)
-    twice = _encoded(made, [*inputs, *inputs])
-    _same(twice[: len(inputs)], twice[len(inputs) :], "the same inputs again in one call")
+    made, inputs = fitted(subject), tried_on(subject)
+    twice = encoded(made, [*inputs, *inputs])
+    assert_same(twice[: len(inputs)], twice[len(inputs) :], "the same inputs again in one call")
 
 
 @check("encoder")
 def a_vector_is_its_inputs_own(subject: Subject) -> None:
     """An input gets the same vector alone and among others: lists are encoded by parts."""
-    made, inputs = _fitted(subject), _inputs(subject)[:8]
-    alone = np.concatenate([_encoded(made, [one]) for one in inputs])
-    _same(alone, _encoded(made, inputs), "an input alone")
+    made, inputs = fitted(subject), tried_on(subject)[:8]
+    alone = np.concatenate([encoded(made, [one]) for one in inputs])
+    assert_same(alone, encoded(made, inputs), "an input alone")
 
 
 @check("encoder")
 def no_inputs_give_no_vectors(subject: Subject) -> None:
     """An empty list gives an array of shape (0, d)."""
-    made = _fitted(subject)
-    width = _encoded(made, _inputs(subject)[:1]).shape[1]
+    made = fitted(subject)
+    width = encoded(made, tried_on(subject)[:1]).shape[1]
     nothing = np.asarray(made.encode([], context=Context()))
     assert nothing.shape == (0, width), f"an empty list gave shape {nothing.shape}; give (0, {width})"
 
@@ -110,23 +107,20 @@ def no_inputs_give_no_vectors(subject: Subject) -> None:
 @check("encoder")
 def odd_texts_stand(subject: Subject) -> None:
     """Empty and very long texts, emoji, right-to-left script, NUL and markup get finite vectors."""
-    _reads_texts(subject)
-    made = _fitted(subject, [*_inputs(subject), *_ODD_TEXTS])
-    for text in _ODD_TEXTS:
-        said = f"{text[:12]!r} ({len(text):,} characters)"
-        try:
-            vector = np.asarray(made.encode([text], context=Context()))
-        except Exception as error:  # what an odd text brings about is not known beforehand
-            raise AssertionError(f"{said} raised {type(error).__name__}: {error}") from None
-        assert vector.shape[0] == 1 and np.isfinite(vector).all(), f"{said} got {vector.shape[0]} vectors, or NaN"
+    if reads(subject) not in ("texts", "multimodal"):
+        raise NotApplicable(f"it reads {reads(subject)}, not texts")
+    odd: list[Any] = [Multimodal(text) if reads(subject) == "multimodal" else text for text in _ODD_TEXTS]
+    made = fitted(subject, [*tried_on(subject), *odd])
+    for one, text in zip(odd, _ODD_TEXTS, strict=True):
+        one_vector(made, one, f"{text[:12]!r} ({len(text):,} characters)")
 
 
 @check("encoder")
 def new_inputs_are_encoded(subject: Subject) -> None:
     """Inputs that it was not fitted on get vectors too: items of a new log."""
-    inputs = _inputs(subject)
-    made = _fitted(subject, inputs[: len(inputs) // 2])
-    new = ["quinoa crackers of a new maker", "zyx"] if _named(subject) == "texts" else inputs[len(inputs) // 2 :]
+    inputs = tried_on(subject)
+    made = fitted(subject, inputs[: len(inputs) // 2])
+    new = ["quinoa crackers of a new maker", "zyx"] if reads(subject) == "texts" else inputs[len(inputs) // 2 :]
     try:
         vectors = np.asarray(made.encode(new, context=Context()))
     except Exception as error:  # which it is depends on how it looks up what it knows
@@ -136,13 +130,15 @@ def new_inputs_are_encoded(subject: Subject) -> None:
 
 @check("encoder")
 def leaves_inputs_alone(subject: Subject) -> None:
-    """The list that it is given stays as it was."""
-    inputs = list(_inputs(subject))
-    before = list(inputs)
+    """The list that it is given stays as it was, and so does what is in it."""
+    inputs = tried_on(subject)
+    before, contents = list(inputs), told(inputs)
     made = subject.fresh()
     made.fit(inputs, context=Context())
     made.encode(inputs, context=Context())
-    assert inputs == before, "fit or encode changed the list that it was given"
+    same = len(inputs) == len(before) and all(one is other for one, other in zip(inputs, before, strict=True))
+    assert same, "fit or encode changed the list that it was given"
+    assert told(inputs) == contents, "fit or encode changed what is in the list that it was given"
 
 
 @check("encoder")
@@ -151,8 +147,8 @@ def repeats(subject: Subject) -> None:
     found = []
     for state in (1, 2):
         with shaken(state):
-            made = _fitted(subject, context=Context(root_seed=5))
-            found.append(_encoded(made, _inputs(subject), Context(root_seed=5)))
+            made = fitted(subject, context=Context(root_seed=5))
+            found.append(encoded(made, tried_on(subject), Context(root_seed=5)))
     same = np.array_equal(found[0], found[1])
     assert same, "two copies gave different vectors; draw from `context.rng(name)`, or fix the seed"
 
@@ -160,20 +156,20 @@ def repeats(subject: Subject) -> None:
 @check("encoder")
 def fit_begins_anew(subject: Subject) -> None:
     """Fitted again it is as if fitted for the first time."""
-    inputs = _inputs(subject)
+    inputs = tried_on(subject)
     half = inputs[: len(inputs) // 2]
-    again = _fitted(subject, inputs[::-1])
+    again = fitted(subject, inputs[::-1])
     again.fit(half, context=Context())
-    a, b = _encoded(again, half), _encoded(_fitted(subject, half), half)
+    a, b = encoded(again, half), encoded(fitted(subject, half), half)
     assert a.shape == b.shape, f"fitted twice its vectors have length {a.shape[1]}, fitted once {b.shape[1]}"
-    _same(a, b, "one that was fitted before")
+    assert_same(a, b, "one that was fitted before")
 
 
 @check("encoder")
 def unfitted_is_refused(subject: Subject) -> None:
     """`encode` before `fit` raises `NotFitted`, where something is learned."""
-    inputs = _inputs(subject)
-    if not any(name.endswith("_") for name in vars(_fitted(subject))):
+    inputs = tried_on(subject)
+    if not any(name.endswith("_") for name in vars(fitted(subject))):
         raise NotApplicable("fit learns nothing")
     try:
         subject.fresh().encode(inputs, context=Context())
@@ -189,20 +185,21 @@ def pointwise_is_true(subject: Subject) -> None:
     """Where `pointwise` is declared a vector hangs on its own input alone: it is kept, and used in other runs."""
     if not getattr(subject.example, "pointwise", False):
         raise NotApplicable("it does not say that it is pointwise")
-    inputs = _inputs(subject)
+    inputs = tried_on(subject)
     half = len(inputs) // 2
-    a, b = (_encoded(_fitted(subject, part), inputs) for part in (inputs[:half], inputs[half:]))
+    a, b = (encoded(fitted(subject, part), inputs) for part in (inputs[:half], inputs[half:]))
     assert a.shape == b.shape, f"fitted on other inputs its vectors have length {b.shape[1]} instead of {a.shape[1]}"
-    _same(a, b, "one that was fitted on other inputs")
+    assert_same(a, b, "one that was fitted on other inputs")
 
 
 @check("encoder")
 def text_that_tells_is_read(subject: Subject) -> None:
     """Where texts tell a number, a ridge on vectors of new texts finds some of it."""
-    _reads_texts(subject)
+    if reads(subject) != "texts":
+        raise NotApplicable(f"it reads {reads(subject)}, not texts")
     world = text_world("matters")
     texts, half = list(world.texts), len(world.texts) // 2
-    vectors = _encoded(_fitted(subject, texts[:half]), texts).astype(float)
+    vectors = encoded(fitted(subject, texts[:half]), texts).astype(float)
     told = world.told.to_numpy()
     share = _explained(vectors[:half], told[:half], vectors[half:], told[half:])
     assert share >= _TOLD, (
@@ -223,39 +220,3 @@ def _explained(x: Any, y: Any, x_new: Any, y_new: Any) -> float:
         error = float(((left / (1 - (u**2 @ shrunk) - 1 / len(y))) ** 2).mean())
         best = min(best, (error, vt.T @ (s / (s**2 + penalty) * uy)), key=lambda pair: pair[0])
     return float(1 - ((y_new - centre - x_new @ best[1]) ** 2).mean() / ((y_new - centre) ** 2).mean())
-
-
-def _named(subject: Subject) -> str:
-    return str(getattr(subject.example, "input", "texts"))
-
-
-def _reads_texts(subject: Subject) -> None:
-    if _named(subject) != "texts":
-        raise NotApplicable(f"it reads {_named(subject)}, not texts")
-
-
-def _inputs(subject: Subject) -> list[Any]:
-    return list(inputs_of(subject.example, subject.folder / "inputs"))
-
-
-def _fitted(subject: Subject, inputs: Sequence[Any] | None = None, context: Context = Context()) -> Any:
-    made = subject.fresh()
-    made.fit(list(_inputs(subject) if inputs is None else inputs), context=context)
-    return made
-
-
-def _encoded(made: Any, inputs: Sequence[Any], context: Context = Context()) -> npt.NDArray[np.float32]:
-    """Vectors that are sound; what is wrong with others is told by checks of their own."""
-    vectors = np.asarray(made.encode(list(inputs), context=context))
-    if vectors.ndim != 2 or len(vectors) != len(inputs) or not np.isfinite(vectors).all():
-        raise NotApplicable("its vectors are of the wrong shape, or not finite")
-    return vectors
-
-
-def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], what: str) -> None:
-    assert a.shape == b.shape, f"{what}: shape {a.shape} instead of {b.shape}"
-    size = float(np.linalg.norm(b, axis=1).max(initial=0))
-    apart = float(np.abs(a - b).max(initial=0))
-    assert apart <= _TOLERANCE * max(size, 1e-12), (
-        f"{what}: vectors that are up to {apart:.2g} apart, of a length of {size:.2g}; they must be the same"
-    )
