@@ -182,10 +182,11 @@ def test_histories_are_a_sequence_that_cannot_be_written_to() -> None:
     assert [_columns(h) for h in made[::-7]] == [_columns(made[k]) for k in (19, 12, 5)]
     assert (len(made[3:3]), len(made[30:]), made[3:3].rows) == (0, 0, 0)
     assert made[4:6].user.tolist() == [0] * len(made[4].items) + [1] * len(made[5].items)
-    assert made[2].vectors is world.items
+    assert made[2].vectors is made[3].vectors is not None
+    assert made[2].vectors.vectors.tolist() == world.items.vectors.tolist()
     with pytest.raises(IndexError):
         made[20]
-    for array in (made[2].outcome, made.outcome, made[1:3].age, made.signals["clicked"]):
+    for array in (made[2].outcome, made[2].vectors.vectors, made.outcome, made[1:3].age, made.signals["clicked"]):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
     assert [_columns(h) for h in pickle.loads(pickle.dumps(made))] == [_columns(h) for h in made]

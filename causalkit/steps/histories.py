@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from causalkit.errors import ConfigError, DataError, Problem
+from causalkit.steps.lending import lent
 from causalkit.types import Dataset, EmbeddingTable, Histories, Split
 
 __all__ = ["histories_of"]
@@ -47,7 +48,7 @@ def histories_of(
     ids = pd.Index(dataset.user_ids())
     parts = _parts(dataset, split, ids)
     found = _seen(dataset, split.column, split.values(*parts), ids)
-    made = found.histories(len(ids), dataset.items.index, items)
+    made = found.histories(len(ids), dataset.items.index, lent(items))
     return ids, made, tuple(_notes(dataset, split, parts, made, found.unread))
 
 
@@ -61,7 +62,9 @@ def _parts(dataset: Dataset, split: Split, ids: pd.Index) -> tuple[str, ...]:
     for rows in dataset.interactions.parts([dataset.user, split.column]):
         for side, values in enumerate((discover, training)):
             has[side, _places(rows.loc[rows[split.column].isin(values), dataset.user], ids)] = True
-    return ("discover",) if has[:, :-1].all(axis=0).any() else _ALLOWED
+        if has[:, :-1].all(axis=0).any():
+            return ("discover",)
+    return _ALLOWED
 
 
 @dataclass(frozen=True)
