@@ -80,12 +80,13 @@ class Preparation:
             width, height = self.edge, int(self.edge * height / width)
         else:
             width, height = int(self.edge * width / height), self.edge
-        resized = image.resize((width, height), resample=self.resample)  # type: ignore[arg-type]
+        resized = image.resize((width, height), resample=self.resample)
         if self.crop:
             left, top = (width - self.crop[1]) // 2, (height - self.crop[0]) // 2
             resized = resized.crop((left, top, left + self.crop[1], top + self.crop[0]))  # black beyond its bounds
-        values = np.asarray(resized, np.float32) * np.float32(self.scale)
-        return np.ascontiguousarray(((values - np.float32(self.mean)) / np.float32(self.std)).transpose(2, 0, 1))
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        values = (np.asarray(resized, np.float32) * np.float32(self.scale) - mean) / std
+        return np.ascontiguousarray(values.transpose(2, 0, 1), np.float32)
 
 
 def preparation_of(folder: Path) -> Preparation:

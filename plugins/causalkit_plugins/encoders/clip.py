@@ -84,7 +84,7 @@ class ClipEncoder:
         if self.combine == "concat":
             return np.hstack([text, image])
         parts = text.any(axis=1).astype(np.float32) + image.any(axis=1)
-        return (text + image) / np.maximum(parts, 1)[:, None]
+        return np.asarray((text + image) / np.maximum(parts, 1)[:, None], np.float32)
 
     def _model(self, context: Context) -> Clip:
         """The loaded model, kept for the next call with the same parameters and device."""
@@ -120,7 +120,11 @@ def _images(
 def _distinct(values: Sequence[Any], wanted: Flags) -> tuple[Places, list[int], list[int]]:
     """Rows that are wanted, the first row of each of their values, and for each row the place of its value there."""
     rows = np.flatnonzero(wanted)
-    first: dict[Any, int] = {}
-    at = [first.setdefault(values[i], len(first)) for i in rows]
-    places = dict(zip(reversed(at), reversed(rows.tolist()), strict=True))
-    return rows, [places[i] for i in range(len(first))], at
+    place: dict[Any, int] = {}
+    first: list[int] = []
+    at: list[int] = []
+    for i in rows.tolist():
+        at.append(place.setdefault(values[i], len(place)))
+        if len(place) > len(first):
+            first.append(i)
+    return rows, first, at
