@@ -54,6 +54,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = causalkit("run", "config.yaml", "--json", "-q", cwd=made)
     assert (done.code, done.err) == (0, "")
     assert len(done.out) < 200_000
+    assert any(note.startswith("column 'title' (text of") for note in done.json["notes"])
     return made / done.json["path"]
 
 

@@ -31,10 +31,19 @@ def document(run: Run) -> dict[str, Any]:
         "data_fingerprint": result.data_fingerprint,
         "seed": result.seed,
         "answer": _answer(run) or None,
+        "notes": _notes(run),
         "steps": [{"step": s.step, "status": s.status, "seconds": s.seconds} for s in result.steps],
         "recommendations": recommendations(run),
         "measurements": [measured(measurement) for measurement in result.measurements],
     }
+
+
+def _notes(run: Run) -> list[str]:
+    """What a reader of the results should know of the log, and what encoders met."""
+    from causalkit.reporting.from_run import notes_of_encoders
+
+    facts = run.folder.load("load/facts")
+    return [*(facts.notes if facts else ()), *notes_of_encoders(run)]
 
 
 def recommendations(run: Run) -> list[dict[str, Any]]:

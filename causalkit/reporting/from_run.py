@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from causalkit.runner import Run
     from causalkit.types import StepRecord
 
-__all__ = ["report_view"]
+__all__ = ["notes_of_encoders", "report_view"]
 
 _COMMANDS = (
     "pip install 'causalkit[demo]'",
@@ -44,7 +44,7 @@ def report_view(run: Run) -> ReportView:
         ladder=tuple(_ladder(run.effects)),
         effects=run.effects,
         text=_text_gain(run),
-        met=tuple(_met(run)),
+        met=tuple(notes_of_encoders(run)),
         verdicts=run.verdicts,
         measurements=tuple(x for x in run.measurements if x.on != "transport" and x.of != NO_TEXT),
         transport=later,
@@ -157,7 +157,7 @@ def _text_gain(run: Run) -> TextGain | None:
     )
 
 
-def _met(run: Run) -> Iterator[str]:
+def notes_of_encoders(run: Run) -> Iterator[str]:
     """What the encoders of items and users said of their inputs."""
     tables = (run.embeddings.item, run.embeddings.user) if run.embeddings else ()
     for table in tables:
