@@ -99,7 +99,7 @@ class Kept:
         shards = [lacking[start : start + SHARD] for start in range(0, len(lacking), SHARD)]
         if not shards:
             return
-        spread = _workers(context.executor) * _PER_WORKER <= len(shards) and _workers(context.executor) > 1
+        spread = _is_worth_spreading(context, len(shards))
         one = len(shards) == 1  # then the encoder's own progress says more
         own = Context(0, context.device, part_rows=context.part_rows) if spread else context
         task = partial(_encoded, self._fitted(inputs, context), self._by, own if one else replace(own, progress=None))
@@ -126,6 +126,12 @@ def _encoded(encoder: Encoder, by: str, context: Context, inputs: list[Any]) -> 
     """Vectors and marks of one shard, here or in a worker."""
     vectors = soundness.vectors(encoder.encode(inputs, context=context), len(inputs), by)
     return vectors, marks_of(encoder, len(inputs), by)
+
+
+def _is_worth_spreading(context: Context, shards: int) -> bool:
+    """Whether workers take part. Not on a GPU: there an encoder uses all there is of it, and of others, itself."""
+    workers = _workers(context.executor)
+    return context.device == "cpu" and workers > 1 and shards >= _PER_WORKER * workers
 
 
 def _workers(executor: Executor | None) -> int:

@@ -19,7 +19,10 @@ _COSINE = "cosine"
 _SAID = {
     "texts": {"missing": "{} have no text", "truncated": "the texts of {} were cut at the model's limit"},
     "images": {"missing": "{} have no image", "unreadable": "the images of {} cannot be read"},
-    "histories": {"missing": "{} have no history", "truncated": "the histories of {} were cut at the model's limit"},
+    "histories": {
+        "missing": "{} have no history to read",
+        "truncated": "the histories of {} were cut at the model's limit",
+    },
     "multimodal": {
         "missing": "{} lack a text or an image",
         "unreadable": "the images of {} cannot be read",
