@@ -193,3 +193,28 @@ def test_no_image_at_all_is_refused_before_anything_is_encoded(shop, capsys):
     assert code == 1
     assert "not one of the 12 images of column 'photo' is there" in err
     assert "Traceback" not in err
+
+
+def test_describing_the_log_says_which_images_are_missing(shop, capsys):
+    os.remove("data/photos/3.png")
+    rewritten([*photos()[:5], "../else.png", *photos()[6:]])
+    code, out, _ = call(capsys, "data", "describe", "shop.yaml")
+    assert code in (0, None)
+    said = " ".join(out.split())
+    assert "2 of 12 images of items (column 'photo') are not there, such as 'data/photos/3.png'" in said
+    assert "1 of 12 images of column 'photo' lie outside the folder of data/items.csv, such as 'else.png'" in said
+
+
+def test_init_guesses_columns_of_images(shop, capsys):
+    table = pd.read_csv("data/items.csv").rename(columns={"photo": "thumb"})
+    table["web"] = "https://example.com/a.JPG?w=9"
+    table["title"] = [f"soap, and more words of sort {i}" for i in range(ITEMS)]
+    table.to_csv("data/items.csv", index=False)
+    code, out, err = call(capsys, "init", "data/log.csv", "--items", "data/items.csv", "--output", "-")
+    assert code in (0, None), err
+    assert "        thumb: {role: covariate, kind: image, description: thumb}   # read by encoders" in out
+    assert "        # web: {role: covariate, kind: image, description: web}   # images are read from files" in out
+    assert "use: clip" in out
+    Path("made.yaml").write_text(out)
+    assert call(capsys, "check", "made.yaml")[0] in (0, None)
+    assert call(capsys, "data", "describe", "made.yaml")[0] in (0, None)

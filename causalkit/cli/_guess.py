@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalkit.content import is_address
 from causalkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _DONE = ("bought", "purchased", "ordered", "clicked", "watched", "rated")
 """Outcomes that a sentence can use as they are."""
 _SEVERAL = ("group", "margin", "cost")
 _SIGNALS = ("click", "clicked", "cart", "view", "viewed", "basket", "watched", "saved", "liked", "rating")
+_IMAGE = r"(?i)\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:\?\S*)?$"
 _EARLIER = ("past", "prior", "previous", "lag", "lagged", "before", "last", "history")
 
 
@@ -89,6 +91,7 @@ def guess(tables: dict[str, pd.DataFrame]) -> list[Guess]:
             if name not in seen:
                 kind = _kind(tables[home][name])
                 role = "group" if home == "items" and _fits(name, "group") is not None else "covariate"
+                role = "" if kind == "image" and _are_addresses(tables[home][name]) else role
                 made.append(Guess(name, role, kind, home))
     return [_explained(g) for g in made]
 
@@ -141,7 +144,7 @@ def _settled(log: pd.DataFrame, name: str, roles: dict[str, str]) -> tuple[str, 
         return "covariate", kind
     if any(word in words for word in (*_SIGNALS, *_NAMES["outcome"])):
         return "signal", kind
-    if words[-1:] == ["id"] or kind in ("text", "time"):
+    if words[-1:] == ["id"] or kind in ("text", "image", "time"):
         return "", kind
     return "covariate", kind
 
@@ -158,6 +161,8 @@ def _kind(values: pd.Series[Any]) -> str:
         return "continuous"
     if values.dtype.kind in "iu":
         return "count" if not len(present) or present.min() >= 0 else "continuous"
+    if len(present) and present.astype(str).str.strip().str.contains(_IMAGE).mean() > 0.9:
+        return "image"
     lengths = present.astype(str).str.len()
     wordy = len(present) > 0 and lengths.mean() > 25 and present.nunique() > 0.5 * len(present)
     return "text" if wordy or re.search(r"title|descr|text|name$", str(values.name).lower()) else "categorical"
@@ -168,6 +173,10 @@ def _reads_as_dates(values: pd.Series[Any]) -> bool:
     if values.dtype.kind in "biuf" or not len(values):
         return False
     return bool(values.astype(str).str.match(r"\d{4}-\d\d-\d\d([T ]|$)").all())
+
+
+def _are_addresses(paths: pd.Series[Any]) -> bool:
+    return any(is_address(path.strip()) for path in paths.dropna().astype(str))
 
 
 def words_of(roles: dict[str, str]) -> dict[str, str]:
@@ -196,8 +205,10 @@ def _explained(found: Guess) -> Guess:
         "time": "orders rows: needed for time blocks",
         "group": "items of one kind share calendars",
     }.get(found.role, "")
-    if found.role and found.kind == "text":
+    if found.role and found.kind in ("text", "image"):
         why = "read by encoders"
+    elif found.kind == "image":
+        why = "images are read from files that the items file names: nothing is downloaded"
     return Guess(found.name, found.role, found.kind, found.table, why)
 
 

@@ -72,18 +72,20 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         {"name": c.name, "role": c.role, "kind": c.kind, "tier": c.tier, "description": c.description}
         for c in schema.columns
     ]
-    return facts | _texts(dataset)
+    return facts | _texts_and_images(dataset)
 
 
-def _texts(dataset: Dataset) -> dict[str, Any]:
+def _texts_and_images(dataset: Dataset) -> dict[str, Any]:
     """What is counted in each text column, and the notes that a report would have."""
     from dataclasses import asdict
 
+    from causalkit.preparation.images import check_images
     from causalkit.preparation.texts import notes_on
     from causalkit.text_census import census_of, text_columns
 
     counted = [census_of(values, of) for of, values in text_columns(dataset)]
-    return {"texts": [asdict(census) for census in counted], "text_notes": list(notes_on(counted))}
+    notes = [*dataset.notes, *check_images(dataset)]
+    return {"texts": [asdict(census) for census in counted], "text_notes": list(notes_on(counted)), "notes": notes}
 
 
 def _render(console: Any, facts: dict[str, Any]) -> None:
@@ -108,7 +110,7 @@ def _render(console: Any, facts: dict[str, Any]) -> None:
     for t in facts["texts"]:
         told = f"{t['distinct']:,} different, at most {t['longest']:,} characters"
         console.print(f"texts of {t['of']} in {clean(t['column'])}: {told}")
-    for note in facts["text_notes"]:
+    for note in (*facts["text_notes"], *facts["notes"]):
         console.print(clean(note))
     table = Table("column", "role", "kind", "tier", "description", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for c in facts["columns"]:

@@ -114,6 +114,8 @@ def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, st
     texts = any(g.kind == "text" and g.table == "items" for g in guesses)
     if texts:
         yield "# Item text, so that similar items share strength and new ones get a prediction."
+    if any(g.kind == "image" and g.table == "items" and g.role for g in guesses):
+        yield "# With their images: {item: {use: clip, params: {model: FOLDER}}}, of a CLIP model on this machine."
     yield "encode: {item: lsa}" if texts else "encode: none"
     yield "# What must be adjusted for: every covariate, unless `adjust` names them."
     yield "identify: {target: att}"
