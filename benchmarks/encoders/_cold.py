@@ -6,7 +6,7 @@ errors are weighed by the precision of held-out effects, whose noise is taken of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 import causalkit as ck
-from causalkit.types import Dataset, Embeddings, EmbeddingTable, Estimand, Table
+from causalkit.components import Encoder, component
+from causalkit.types import Dataset, Effects, Embeddings, EmbeddingTable, Estimand, Table
 
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float, float]
@@ -88,17 +89,32 @@ def without(training: Dataset, items: pd.Index[Any], *, unexposed: bool) -> Data
     return replace(training, interactions=Table(rows[~gone].reset_index(drop=True)))
 
 
-def embedded(dataset: Dataset, encoder: str, **params: Any) -> Embeddings | None:
+def embedded(dataset: Dataset, encoder: Encoder) -> Embeddings:
     """Vectors of all items by an encoder that learned from all their texts: no outcome is in there."""
-    if encoder == "none":
-        return None
     texts = dataset.item_texts()
-    made = ck.build("encoder", encoder, **params)
-    vectors = made.fit(list(texts)).encode(list(texts))
-    return Embeddings(item=EmbeddingTable(texts.index, np.asarray(vectors, np.float32), encoder))
+    vectors = encoder.fit(list(texts)).encode(list(texts))
+    return Embeddings(item=EmbeddingTable(texts.index, np.asarray(vectors, np.float32), type(encoder).__name__))
 
 
-def naive(table: pd.DataFrame, group: pd.Series[Any]) -> Iterator[tuple[str, pd.Series[float]]]:
+def given(effects: Effects) -> Any:
+    """An estimator that gives effects estimated before: raw effects do not depend on the encoder."""
+
+    @component
+    class Given:
+        """Effects that are known."""
+
+        level = "item"
+
+        def fit(
+            self, dataset: Dataset, estimand: Estimand, embeddings: Any = None, *, context: ck.Context = ck.Context()
+        ) -> Given:
+            self.effects_ = effects
+            return self
+
+    return Given()
+
+
+def naive(table: pd.DataFrame, group: pd.Series[Any]) -> tuple[pd.Series[float], pd.Series[float]]:
     """For every item of `group`: the mean raw effect of `table`, and that of its group; by precision."""
     has = table[table["raw"].notna() & (table["raw_stderr"] > 0)]
     weight = 1 / has["raw_stderr"] ** 2
@@ -106,8 +122,7 @@ def naive(table: pd.DataFrame, group: pd.Series[Any]) -> Iterator[tuple[str, pd.
     own = group.astype(object)
     key = own.reindex(has.index)
     by_group = (weight * has["raw"]).groupby(key).sum() / weight.groupby(key).sum()
-    yield "the mean effect", pd.Series(mean, group.index)
-    yield "the department's mean", own.map(by_group).astype(float).fillna(mean)
+    return pd.Series(mean, group.index), own.map(by_group).astype(float).fillna(mean)
 
 
 def excess(claims: Claims, held: HeldOut, counts: Floats | None = None) -> Any:

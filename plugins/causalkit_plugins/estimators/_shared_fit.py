@@ -9,7 +9,9 @@ is a random intercept per group, a block of vectors a ridge on them (a linear ke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -136,7 +138,9 @@ def text_block(vectors: Floats, known: npt.NDArray[np.bool_], seen: npt.NDArray[
     unit = np.where(known[:, None], vectors, 0.0)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
     unit = np.where(known[:, None], unit - unit[basis].mean(0), 0.0)
-    values, directions = np.linalg.eigh(unit[basis].T @ unit[basis])
+    square = unit[basis].T @ unit[basis]
+    with one_thread():
+        values, directions = np.linalg.eigh(square)
     best = np.argsort(values)[::-1][:most]
     kept = best[values[best] > 1e-9 * max(values[best[0]], 1e-300)]
     part = unit @ directions[:, kept]
@@ -147,3 +151,11 @@ def text_block(vectors: Floats, known: npt.NDArray[np.bool_], seen: npt.NDArray[
 def group_block(codes: npt.NDArray[np.int64]) -> Floats:
     """One-hot columns of codes `[items]`, -1 being no group."""
     return (codes[:, None] == np.arange(codes.max(initial=-1) + 1)[None, :]).astype(float)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Small factorisations: waking BLAS threads for each costs more than they save, much more on a busy machine."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits

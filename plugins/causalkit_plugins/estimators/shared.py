@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -100,20 +99,12 @@ class Shared:
             note = f"Nothing is shared between items: {int(has.sum())} have an estimate of their own."
             self.effects_ = replace(base, assumptions=(*base.assumptions, note))
             return self
-        with _one_thread():
+        with model.one_thread():
             best, self.choices_ = _choose(self, raw[has], noise[has], counts, sources, place[has])
         self.chosen_ = int(self.choices_["used"].to_numpy().argmax())
         self.spread_ = best.spreads
         self.effects_ = _with_shared(self, base, best, sources, counts, place, has, dataset, by_segment)
         return self
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Hundreds of small factorisations: waking BLAS threads for each costs more than they save."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
-    return limits
 
 
 @dataclass(frozen=True)
