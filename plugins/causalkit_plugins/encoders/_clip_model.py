@@ -116,7 +116,8 @@ def load_clip(folder: Path, context: Context) -> Clip:
             f"the model at {folder} is of the type {kind!r}, and `clip` reads CLIP",
             "Choose a CLIP model, such as clip-ViT-B-32; `sentence-transformer` reads other models of texts.",
         )
-    refuse_absent(context.device)
+    device = context.device.partition(",")[0]  # of several the first: reading images takes longer than seeing them
+    refuse_absent(device)
     tokeniser, preparation = load_tokeniser(place), preparation_of(place)
     module: Any = load_module(place, dtype=torch.float32)
     side, told = module.config.vision_config.image_size, module.config.text_config
@@ -128,7 +129,7 @@ def load_clip(folder: Path, context: Context) -> Clip:
     limit = min(told.max_position_embeddings, tokeniser.model_max_length)
     end = min(told.eos_token_id, told.vocab_size - 1)
     tokenise = tokeniser_of(tokeniser, limit, end, told.vocab_size)
-    return Clip(module.to(context.device), tokenise, preparation, int(module.config.projection_dim), context.device)
+    return Clip(module.to(device), tokenise, preparation, int(module.config.projection_dim), device)
 
 
 def _place(folder: Path) -> Path:

@@ -43,13 +43,15 @@ class ClipEncoder:
     that is not there), or that of one; the other then stands in where that one is not there."""
     normalise: bool = True
     "Bring each vector to length 1."
+    revision: str = ""
+    "Which files: of a hub id a commit, branch or tag in the cache; of a folder the hash of its files."
 
     def __getstate__(self) -> dict[str, Any]:
         return without_model(self)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """Hash of the model's files; large ones are sampled."""
-        return weights_fingerprint(self.model)
+        return weights_fingerprint(self.model, self.revision)
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> ClipEncoder:
         """Nothing is learned; returns self."""
@@ -88,9 +90,9 @@ class ClipEncoder:
 
     def _model(self, context: Context) -> Clip:
         """The loaded model, kept for the next call with the same parameters and device."""
-        key = (self.model, context.device)
+        key = (self.model, self.revision, context.device)
         if getattr(self, "_loaded_for", None) != key:
-            self._loaded = load_clip(find_weights(self.model), context)
+            self._loaded = load_clip(find_weights(self.model, self.revision), context)
             self._loaded_for = key
         return self._loaded
 
