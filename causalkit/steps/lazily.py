@@ -68,6 +68,12 @@ def _is_arrow(dtype: Any) -> bool:
 
 
 def _one_chunk(values: Any) -> Any:
+    from pyarrow import ArrowInvalid
+
     chunks = values.array.__arrow_array__()
-    one = chunks.combine_chunks() if getattr(chunks, "num_chunks", 1) > 1 else chunks
-    return pd.array(one, dtype=values.dtype)
+    if getattr(chunks, "num_chunks", 1) <= 1:
+        return values.array
+    try:
+        return pd.array(chunks.combine_chunks(), dtype=values.dtype)
+    except ArrowInvalid:  # more than 2 GB of text, of a type whose chunks hold no more
+        return values.array

@@ -31,6 +31,9 @@ from causalkit.types.graph import Mark
 
 __all__ = ["dataset", "explanation", "graph", "itself", "measurement", "of_type", "refuse", "vectors", "verdicts"]
 
+_BLOCK = 1 << 16
+"""Rows that are looked at together: of ten million, what is told of all at once takes as much memory again."""
+
 
 def refuse(by: str, gave: str, must: str) -> NoReturn:
     """Raise for `by` (`"ranker 'mine' of my-plugin 1.0"`): what it gave, and what it must give."""
@@ -83,8 +86,8 @@ def vectors(made: Any, rows: int, by: str) -> npt.NDArray[np.float32]:
         refuse(by, f"an array of shape {array.shape} for {rows} inputs", must)
     with np.errstate(over="ignore"):
         array = array.astype(np.float32, copy=False)
-    if not np.isfinite(array).all():
-        wrong = int((~np.isfinite(array)).any(axis=1).sum())
+    wrong = sum(int((~np.isfinite(array[at : at + _BLOCK])).any(axis=1).sum()) for at in range(0, rows, _BLOCK))
+    if wrong:
         refuse(by, f"vectors with NaN or infinity for {wrong} of {rows} inputs", must)
     return array
 

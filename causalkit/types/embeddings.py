@@ -15,6 +15,7 @@ __all__ = ["EmbeddingTable", "Embeddings"]
 class EmbeddingTable:
     """Vectors by id: row i of `vectors` (float32 `[n, d]`) belongs to `ids[i]`; `encoder` made them.
 
+    `vectors` may be read-only, and those of many ids lie on disk: numpy reads what is used of them.
     `notes` say what was met on the way: texts that were cut, images that were missing ….
     """
 
@@ -29,7 +30,7 @@ class EmbeddingTable:
     def at(self, ids: pd.Index) -> npt.NDArray[np.float32]:
         """Vectors of `ids`, float32 `[len(ids), d]`; rows of NaN for ids without one."""
         place = self.ids.get_indexer(ids)
-        found: npt.NDArray[np.float32] = self.vectors[place].copy()
+        found: npt.NDArray[np.float32] = self.vectors[place]  # a copy
         found[place < 0] = np.nan
         return found
 
