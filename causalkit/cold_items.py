@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from causalkit import preparation
 from causalkit.components import Context
 from causalkit.run_handle import Run
 from causalkit.statuses import write_statuses
@@ -47,12 +48,19 @@ class Grown:
 def with_cold_items(run: Run, rows: Dataset, new: pd.DataFrame, context: Context) -> Grown:
     """Add `new` (attributes by item) to what the run has; `rows` is what its effects were fitted on.
 
+    Texts of new items are cleaned as those of the run were.
+
     Raises
     ------
+    DataError : a text of a new item that is no text.
     ComponentError : an encoder whose vectors of new items are not sound, or of another length.
     """
-    items = _longer(rows.items, new)
+    fresh = replace(rows, items=new, users=pd.DataFrame())
+    preparation.check_texts(fresh)
+    fresh, cleaned = preparation.clean_texts(fresh, run.config.clean)
+    items = _longer(rows.items, fresh.items)
     embeddings, told = _with_vectors(run, rows, items, new.index, context)
+    told += tuple(f"{c.what} in {c.column!r} of {c.rows} of {len(new)} new items" for c in cleaned)
     if run.effects is None:
         return Grown(None, embeddings, items, (), told)
     found = _refitted(run, replace(rows, items=items), embeddings, context)

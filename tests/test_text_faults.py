@@ -39,7 +39,10 @@ COUNTED = {
 }
 
 
-@pytest.fixture(scope="module", params=[".csv", ".parquet"])
+NUL_IN_CSV = pytest.mark.skipif(int(pd.__version__[0]) < 3, reason="pandas 2 cuts texts at NUL: `tables` refuses it")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(".csv", marks=NUL_IN_CSV), ".parquet"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("odd")
     write_log(made, request.param)

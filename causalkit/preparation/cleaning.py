@@ -16,7 +16,7 @@ from causalkit.types import Dataset, Table
 if TYPE_CHECKING:
     from causalkit.config import CleanPlan
 
-__all__ = ["Cleaning", "clean"]
+__all__ = ["Cleaning", "clean", "clean_texts"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,8 @@ def clean(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, .
         done.append(Cleaning("standardised", name, len(frame)))
     if done:
         dataset = replace(dataset, interactions=Table(frame))
-    if plan.text == "plain":
-        dataset, texts = _with_plain_texts(dataset)
-        done += texts
-    return dataset, tuple(done)
+    dataset, texts = clean_texts(dataset, plan)
+    return dataset, (*done, *texts)
 
 
 def _without_gaps(frame: pd.DataFrame, name: str, how: str | None) -> tuple[pd.DataFrame, int]:
@@ -89,12 +87,12 @@ def _clip(frame: pd.DataFrame, name: str, deviations: float) -> tuple[pd.DataFra
     return (frame.assign(**{name: np.clip(values, low, high)}) if touched else frame), touched
 
 
-def _with_plain_texts(dataset: Dataset) -> tuple[Dataset, list[Cleaning]]:
-    """The dataset with the text columns of items and users made plain; ids stay as they are."""
-    tables, done = {"items": dataset.items, "users": dataset.users}, []
-    for of, values in text_columns(dataset):
+def clean_texts(dataset: Dataset, plan: CleanPlan) -> tuple[Dataset, tuple[Cleaning, ...]]:
+    """Do to the texts of items and users what the plan asks, and count every text touched; ids stay as they are."""
+    tables: dict[str, pd.DataFrame] = {"items": dataset.items, "users": dataset.users}
+    done: list[Cleaning] = []
+    for of, values in text_columns(dataset) if plan.text == "plain" else ():
         made, changed = plain_column(values)
-        if changed:
-            tables[of] = tables[of].assign(**{str(values.name): made})
-            done += [Cleaning(STEPS[step], str(values.name), count) for step, count in changed.items()]
-    return (replace(dataset, **tables), done) if done else (dataset, [])
+        tables[of] = tables[of].assign(**{str(values.name): made})
+        done += [Cleaning(STEPS[step], str(values.name), count) for step, count in changed.items()]
+    return (replace(dataset, items=tables["items"], users=tables["users"]) if done else dataset), tuple(done)

@@ -48,7 +48,7 @@ def check_texts(dataset: Dataset) -> None:
     for of, values in text_columns(dataset):
         for start in range(0, len(values), _PART):
             part = values.iloc[start : start + _PART]
-            if isinstance(part.dtype, pd.CategoricalDtype):
+            if isinstance(part.dtype, pd.CategoricalDtype | pd.ArrowDtype):
                 part = part.astype(object)
             if part.dtype == object:
                 _check_objects(part, of)
