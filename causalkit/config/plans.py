@@ -20,7 +20,7 @@ class Plan(BaseModel):
 
 
 class CleanPlan(Plan):
-    """What is done to rows before anything else; every row or cell touched is counted in the report."""
+    """What is done to rows and texts before anything else; whatever is touched is counted in the report."""
 
     missing: Literal["refuse", "drop", "mean"] | None = Field(
         default=None,
