@@ -55,8 +55,11 @@ def load_module(folder: Path, *, dtype: torch.dtype, trusted: bool = False) -> t
 
 
 def vocabulary(module: Any) -> int:
-    """How many tokens the model knows."""
-    return int(module.get_input_embeddings().weight.shape[0])
+    """How many tokens the model knows; 0 where it reads none."""
+    try:
+        return int(module.get_input_embeddings().weight.shape[0])
+    except (AttributeError, NotImplementedError):
+        return 0
 
 
 def token_limit(module: torch.nn.Module, tokeniser: Any, asked: int | None) -> int:
@@ -92,6 +95,8 @@ def probe(module: Any, folder: Path) -> tuple[int, bool]:
     import torch
 
     pad, known, device = pad_of(module), vocabulary(module), next(module.parameters()).device
+    if known < 2:
+        raise _no_encoder(module, folder, "it has no table of tokens")
     a, b = islice((one for one in cycle(range(known // 2, known)) if one != pad), 2)
     texts = torch.tensor([[a, b, pad, pad, pad], [b, a, b, b, a]], device=device)
     mask = torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]], device=device)
@@ -100,18 +105,19 @@ def probe(module: Any, folder: Path) -> tuple[int, bool]:
             alone = module(input_ids=texts[:1, :2], attention_mask=mask[:1, :2]).last_hidden_state.float()
             beside = module(input_ids=texts, attention_mask=mask).last_hidden_state.float()
     except Exception as error:  # whatever a model of another kind misses
-        raise ModelUnavailable(
-            f"the model at {folder} ({type(module).__name__}) does not read texts as an encoder: {said(error)}",
-            "Choose a BERT- or GPT-style model of texts.",
-        ) from error
+        raise _no_encoder(module, folder, said(error)) from error
     if alone.shape[:2] != (1, 2) or not bool(torch.isfinite(alone).all()):
-        raise ModelUnavailable(
-            f"the model at {folder} ({type(module).__name__}) does not give a finite vector for each token",
-            "Choose a BERT- or GPT-style model of texts.",
-        )
+        raise _no_encoder(module, folder, "it does not give a finite vector for each token")
     rounding = 1e-3 if next(module.parameters()).dtype == torch.float32 else 0.1
     same = bool((alone - beside[:1, :2]).abs().max() <= rounding * alone.abs().max())
     return int(alone.shape[2]), same
+
+
+def _no_encoder(module: Any, folder: Path, why: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"the model at {folder} ({type(module).__name__}) does not read texts as an encoder: {why}",
+        "Choose a BERT- or GPT-style model of texts.",
+    )
 
 
 def _encoders() -> Any:

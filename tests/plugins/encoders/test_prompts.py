@@ -1,0 +1,111 @@
+"""Prompts go before each text, and where they are not to count their own tokens are left out, and no others."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
+from causalkit_plugins.encoders.transformer import Transformer
+from causalkit_plugins.examples._tiny_models import LIMIT, tiny_model
+from plain import each_alone
+from sentences import save_sentences
+
+from causalkit.errors import InvalidParameter, ModelUnavailable, UsageError
+
+TEXTS = ["oat bars", "", "rye bread, whole grain, sliced", "x", "oat bars", "unbekannt ☃ 特別"]
+PROMPT = "the kitchen: "
+PROMPTED = [PROMPT + text for text in TEXTS]
+
+
+@pytest.fixture(scope="module", params=["bert", "mpnet", "gpt2", "qwen3", "llama", "t5"])
+def folder(request, tmp_path_factory):
+    return tiny_model(tmp_path_factory.mktemp("prompts") / request.param, request.param, said={"pad_token": "<pad>"})
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last", "max"])
+def test_a_prompt_is_put_before_each_text(folder, pooling):
+    encoder = Transformer(model=str(folder), pooling=pooling, prompt=PROMPT, normalise=False)
+    np.testing.assert_allclose(encoder.encode(TEXTS), each_alone(folder, PROMPTED, LIMIT)[pooling], atol=1e-5)
+
+
+def tokens_of(folder, text):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)(text)["input_ids"]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "last", "cls"])
+def test_tokens_of_the_prompt_are_read_and_not_counted(folder, pooling):
+    encoder = Transformer(model=str(folder), pooling=pooling, prompt=PROMPT, pool_prompt=False, normalise=False)
+    found = encoder.encode(TEXTS)
+    for text, vector in zip(TEXTS, found, strict=True):
+        whole, bare = tokens_of(folder, PROMPT + text), tokens_of(folder, PROMPT)
+        begun = [a == b for a, b in zip(bare, whole, strict=False)]
+        skip = begun.index(False) if False in begun else len(begun)
+        skip -= skip == len(whole)  # a closing token of the prompt alone closes an empty text too
+        if text:
+            expected = each_alone(folder, [PROMPT + text], LIMIT, skip=skip)[pooling][0]
+            np.testing.assert_allclose(vector, expected, atol=1e-5, err_msg=text)
+    assert np.isfinite(found).all()
+
+
+def test_a_token_that_holds_the_end_of_the_prompt_and_the_text_counts(tmp_path):
+    folder = tiny_model(tmp_path / "gpt", "gpt2")
+    encoder = Transformer(model=str(folder), prompt=PROMPT, pool_prompt=False, normalise=False)
+    joined = len(tokens_of(folder, PROMPT + "oat")) - len(tokens_of(folder, " oat"))
+    assert joined == len(tokens_of(folder, PROMPT)) - 1  # the space goes with the word
+    expected = each_alone(folder, [PROMPT + "oat"], LIMIT, skip=joined)["mean"]
+    np.testing.assert_allclose(encoder.encode(["oat"]), expected, atol=1e-5)
+
+
+def test_a_text_that_leaves_no_token_but_the_prompts_counts_whole(tmp_path):
+    folder = tiny_model(tmp_path / "gpt", "gpt2")
+    for pooling in ("mean", "max", "cls", "last"):
+        asked = {"model": str(folder), "pooling": pooling, "prompt": PROMPT}
+        found = Transformer(**asked, pool_prompt=False).encode(["", "oat bars"])
+        np.testing.assert_allclose(found[0], Transformer(**asked).encode([""])[0], atol=1e-6)
+
+
+def test_the_prompt_counts_towards_the_limit(folder):
+    encoder = Transformer(model=str(folder), prompt="word " * 30, max_tokens=20)
+    vectors = encoder.encode(["oat bars", "rye bread"])
+    assert encoder.marks_["truncated"].all()
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    """A sentence-transformers model that brings prompts, one of them its own."""
+    folder = tiny_model(tmp_path_factory.mktemp("sentences") / "bert")
+    general = {"prompts": {"query": "search: ", "document": "", "odd": None}, "default_prompt_name": "query"}
+    return save_sentences(folder, "mean", general=general)
+
+
+def test_prompts_that_a_model_brings(prompted):
+    def encode(**asked):
+        return SentenceTransformerEncoder(model=str(prompted), **asked).encode(TEXTS)
+
+    searched = each_alone(prompted, ["search: " + text for text in TEXTS], LIMIT)["mean"]
+    bare = each_alone(prompted, TEXTS, LIMIT)["mean"]
+    np.testing.assert_allclose(encode(), searched, atol=1e-5)
+    np.testing.assert_allclose(encode(prompt_name="query"), searched, atol=1e-5)
+    np.testing.assert_allclose(encode(prompt="search: "), searched, atol=1e-5)
+    for nothing in ({"prompt": ""}, {"prompt_name": "document"}, {"prompt_name": "odd"}):
+        np.testing.assert_allclose(encode(**nothing), bare, atol=1e-5)
+
+
+def test_a_prompt_that_it_does_not_bring_names_those_that_it_does(prompted):
+    with pytest.raises(UsageError, match="brings no prompt 'querry'; did you mean 'query'") as error:
+        SentenceTransformerEncoder(model=str(prompted), prompt_name="querry").encode(["a"])
+    assert "It brings document, odd, query." in error.value.todo
+    with pytest.raises(InvalidParameter, match="give one of them"):
+        SentenceTransformerEncoder(prompt="a", prompt_name="b")
+
+
+def test_a_model_that_names_a_prompt_that_it_does_not_bring(prompted, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(prompted, folder)
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"default_prompt_name": "query"}))
+    with pytest.raises(ModelUnavailable, match="names 'query' as its prompt, and brings none"):
+        SentenceTransformerEncoder(model=str(folder)).encode(["a"])
