@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from causalkit.testing import Subject, checks_for, find, kind_of
-from tests.testing.mutants import any_kind, dataset
+from tests.testing.mutants import any_kind, dataset, encoder, encoder_holding, encoder_inputs, encoder_marks
 
-FURTHER = [*any_kind.FURTHER, *dataset.FURTHER]
+FILES = (any_kind, dataset, encoder, encoder_holding, encoder_inputs, encoder_marks)
+FURTHER = [fault for file in FILES for fault in file.FURTHER]
 
 
 @pytest.mark.parametrize(("id_", "make"), FURTHER, ids=[f"{id_}-{place}" for place, (id_, _) in enumerate(FURTHER)])

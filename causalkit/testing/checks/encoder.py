@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from causalkit.components import INPUTS, Context
 from causalkit.errors import NotFitted
 from causalkit.testing.checks._contexts import shaken
 from causalkit.testing.checks._encoding import assert_same, encoded, fitted, one_vector, reads, told, tried_on
+from causalkit.testing.checks._ridge import explained
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.testing.worlds import text_world
 from causalkit.types import Multimodal
 
+_LIGHT = 1 << 16
+"""Bytes that encoding may add to an encoder: what it says of so few inputs takes less."""
 _TOLD = 0.25
 """Share of a number's variance that a ridge on vectors of new texts must find, where the texts tell 92 % of it."""
 _ODD_TEXTS = (
@@ -193,6 +197,19 @@ def pointwise_is_true(subject: Subject) -> None:
 
 
 @check("encoder")
+def what_encode_loads_stays_here(subject: Subject) -> None:
+    """Pickled after `encode` it is as light as before: a model is loaded again in each worker, and not sent there."""
+    made = fitted(subject)
+    before = len(pickle.dumps(subject.fresh() if getattr(made, "pointwise", False) else made))
+    made.encode(tried_on(subject), context=Context())
+    after = len(pickle.dumps(made))
+    assert after <= before + _LIGHT, (
+        f"pickled it takes {before:,} bytes when made or fitted, and {after:,} after `encode`; leave out what can be "
+        "loaded again in `__getstate__`"
+    )
+
+
+@check("encoder")
 def text_that_tells_is_read(subject: Subject) -> None:
     """Where texts tell a number, a ridge on vectors of new texts finds some of it."""
     if reads(subject) != "texts":
@@ -201,22 +218,7 @@ def text_that_tells_is_read(subject: Subject) -> None:
     texts, half = list(world.texts), len(world.texts) // 2
     vectors = encoded(fitted(subject, texts[:half]), texts).astype(float)
     told = world.told.to_numpy()
-    share = _explained(vectors[:half], told[:half], vectors[half:], told[half:])
+    share = explained(vectors[:half], told[:half], vectors[half:], told[half:])
     assert share >= _TOLD, (
         f"a ridge on its vectors explains {share:.0%} of a number that new texts tell; at least {_TOLD:.0%}"
     )
-
-
-def _explained(x: Any, y: Any, x_new: Any, y_new: Any) -> float:
-    """Share of the variance of `y_new` that a ridge explains, its penalty chosen by leave-one-out."""
-    mean, scale = x.mean(0), max(float(x.std()), 1e-12)
-    x, x_new, centre = (x - mean) / scale, (x_new - mean) / scale, y.mean()
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    uy = u.T @ (y - centre)
-    best = (np.inf, np.zeros(x.shape[1]))
-    for penalty in 10.0 ** np.arange(-2, 5):
-        shrunk = s**2 / (s**2 + penalty)
-        left = (y - centre) - u @ (shrunk * uy)
-        error = float(((left / (1 - (u**2 @ shrunk) - 1 / len(y))) ** 2).mean())
-        best = min(best, (error, vt.T @ (s / (s**2 + penalty) * uy)), key=lambda pair: pair[0])
-    return float(1 - ((y_new - centre - x_new @ best[1]) ** 2).mean() / ((y_new - centre) ** 2).mean())

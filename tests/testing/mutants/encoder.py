@@ -56,7 +56,7 @@ class Liked:
 
 @component
 class Pixels:
-    """A hash of an image file; 0 where there is none."""
+    """A hash of an image file; 0 where there is none, and where what is there is no whole PNG."""
 
     input: ClassVar[str] = "images"
 
@@ -64,11 +64,18 @@ class Pixels:
         return self
 
     def encode(self, inputs, *, context: Context = Context()):
-        return np.array([_pixels(path) for path in inputs], np.float32).reshape(-1, 1)
+        found = [self.pixels(path) for path in inputs]
+        self.marks_ = {
+            "missing": np.array([not path for path in inputs], bool),
+            "unreadable": np.array([pixels is None for pixels in found], bool),
+        }
+        return np.array([pixels or 0 for pixels in found], np.float32).reshape(-1, 1)
 
-
-def _pixels(path):
-    return crc32(Path(path).read_bytes()) % 1000 if path else 0
+    def pixels(self, path):
+        if not path:
+            return 0
+        data = Path(path).read_bytes() if Path(path).is_file() else b""
+        return crc32(data) % 1000 if data.startswith(b"\x89PNG") and b"IEND" in data else None
 
 
 @component
@@ -79,7 +86,10 @@ class Captioned(Hashed):
 
     def encode(self, inputs, *, context: Context = Context()):
         texts = super().encode([one.text for one in inputs], context=context)
-        images = np.array([_pixels(one.image) / 1000 for one in inputs], np.float32).reshape(-1, 1)
+        seer = Pixels()
+        images = seer.encode([one.image for one in inputs], context=context) / 1000
+        missing = np.array([not (one.text and one.image) for one in inputs], bool)
+        self.marks_ = seer.marks_ | {"missing": missing}
         return np.concatenate([texts, images], 1)
 
 
@@ -175,6 +185,15 @@ class Eager(Words):
 
 
 @component
+class Laden(Hashed):
+    """Keeps what it loads."""
+
+    def encode(self, inputs, *, context: Context = Context()):
+        self._table = np.zeros(50_000)
+        return super().encode(inputs, context=context)
+
+
+@component
 class Claiming(Words):
     """Says that a vector hangs on its text alone; it hangs on the words of all."""
 
@@ -226,5 +245,23 @@ MUTANTS: dict[str, Make] = {
     "encoder/fit-begins-anew": lambda _: Hoarding(),
     "encoder/unfitted-is-refused": lambda _: Eager(),
     "encoder/pointwise-is-true": lambda _: Claiming(),
+    "encoder/what-encode-loads-stays-here": lambda _: Laden(),
     "encoder/text-that-tells-is-read": lambda _: Words(most=1),
 }
+
+
+@component
+class Centring(Liked):
+    """Centres the items' vectors where they lie."""
+
+    def fit(self, inputs, *, context: Context = Context()):
+        vectors = inputs[0].vectors.vectors
+        vectors -= vectors.mean(0)
+        return super().fit(inputs, context=context)
+
+
+FURTHER: list[tuple[str, Make]] = [
+    ("encoder/leaves-inputs-alone", lambda _: Centring()),
+    ("encoder/a-vector-is-its-inputs-own", changed(lambda v, *_: v - v.mean(0) if len(v) else v, Liked)),
+]
+"""The same checks failed in other ways."""
