@@ -11,7 +11,7 @@ import pandas as pd
 
 from causalkit.components import Context
 from causalkit.errors import DataError, nearest
-from causalkit.table_files import header, read
+from causalkit.table_files import beside, header, read
 from causalkit.types import Dataset
 
 __all__ = ["NewLog", "read_new_log"]
@@ -51,7 +51,7 @@ def read_new_log(
 
     Columns are called what the run's log calls them. `path` (Parquet or CSV, a file or a folder) needs the
     user column and may have the item column, the segment, and attributes of items; `items` and `users`
-    are files of attributes by item and by user.
+    are files of attributes by item and by user. Paths of images start from the folder of the file that names them.
 
     Raises
     ------
@@ -60,11 +60,12 @@ def read_new_log(
     user, item = user_column(run), run.item
     attributes = [str(name) for name in run.items.columns]
     segment = [run.segment] if run.segment else []
-    log = _read(path, [user], [item, *segment, *attributes], (user, item))
+    images = [column.name for column in run.schema.columns if column.kind == "image"]
+    log = _read(path, [user], [item, *segment, *attributes], (user, item), images)
     _not_misspelt(path, log.attrs["header"], item, run)
     of_items, of_users = pd.DataFrame(), pd.DataFrame()
     if items is not None:
-        of_items = _read(items, [item], attributes, (item,))
+        of_items = _read(items, [item], attributes, (item,), images)
     if users is not None:
         of_users = _read(users, [user], [*segment, "segment"], (user,))
     ids, cold_users = _matched(_ids(log[user]), known_users)
@@ -146,8 +147,13 @@ def _segments(tables: Sequence[pd.DataFrame], user: str, cold: dict[str, Any], n
     return found.set_axis(pd.Index(list(cold.values()), dtype=object)).dropna()
 
 
-def _read(path: str | Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str]) -> pd.DataFrame:
-    """The needed columns and those of the wanted ones that are there; `attrs["header"]` is all of them."""
+def _read(
+    path: str | Path, needed: Sequence[str], wanted: Sequence[str], ids: Sequence[str], images: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The needed columns and those of the wanted ones that are there; `attrs["header"]` is all of them.
+
+    Paths in columns of `images` that are relative start from the folder of the file.
+    """
     names = header(str(path))
     lacking = [name for name in needed if name not in names]
     if lacking:
@@ -159,5 +165,6 @@ def _read(path: str | Path, needed: Sequence[str], wanted: Sequence[str], ids: S
     table = read(str(path), asked, ids, Context(), encode=False)
     if not len(table):
         raise DataError(f"{path} has no rows", "Give it a row for each user (and item) to score.")
+    table = table.assign(**{name: beside(table[name], str(path)) for name in images if name in table})
     table.attrs["header"] = names
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from causalkit.components import Context
+from causalkit.content import is_address
 from causalkit.errors import DataError
 
-__all__ = ["header", "read"]
+__all__ = ["beside", "folder_of", "header", "read"]
 
 Parts = Generator[pd.DataFrame, None, None]
 
@@ -63,6 +65,26 @@ def read(
     if not made:
         return pd.DataFrame({name: [] for name in columns})
     return pd.concat([_aligned(part, made) for part in made], ignore_index=True) if len(made) > 1 else made[0]
+
+
+def beside(paths: pd.Series[Any], table: str) -> pd.Series[Any]:
+    """Paths that a table names, as they can be opened from here: relative ones start from its folder.
+
+    Missing ones stay; so do addresses, for whoever reads them to refuse.
+    """
+    folder = folder_of(table)
+    told = paths.astype("string").str.strip()
+    return told.map(lambda path: _joined(folder, path), na_action="ignore").astype("string")
+
+
+def folder_of(table: str) -> str:
+    """The folder that a file lies in; of a folder of files, that folder."""
+    place = Path(table).expanduser()
+    return str(place if place.is_dir() else place.parent)
+
+
+def _joined(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(path))) if path and not is_address(path) else path
 
 
 def _locate(path: str) -> tuple[Path, str]:

@@ -218,3 +218,19 @@ def test_init_guesses_columns_of_images(shop, capsys):
     Path("made.yaml").write_text(out)
     assert call(capsys, "check", "made.yaml")[0] in (0, None)
     assert call(capsys, "data", "describe", "made.yaml")[0] in (0, None)
+
+
+def test_new_items_are_read_with_their_images(shop, capsys, model):
+    """Paths of a new file start from its own folder; an item without an image has its text alone."""
+    assert call(capsys, "run", "shop.yaml", "-q")[0] in (0, None)
+    Path("more").mkdir()
+    Image.new("RGB", (20, 30), "blue").save("more/new.png")
+    new = pd.DataFrame({"item": ["n1", "n2", "n3"], "title": ["a new soap", "", "a new soap"]})
+    new.assign(photo=["new.png", "new.png", ""]).to_csv("more/items.csv", index=False)
+    pd.DataFrame({"user": [1, 1, 1, 2], "item": ["n1", "n2", "n3", "i1"]}).to_csv("more/log.csv", index=False)
+    code, out, err = call(
+        capsys, "recommend", "latest", "--log", "more/log.csv", "--items", "more/items.csv", "-k", "9"
+    )
+    assert code in (0, None), err
+    assert "n1" in out
+    assert "2 of 3 new items lack a text or an image" in " ".join((out + err).split())

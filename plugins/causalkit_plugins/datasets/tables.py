@@ -13,11 +13,11 @@ from pydantic import AfterValidator
 from causalkit.components import Context, component
 from causalkit.errors import DataError, nearest
 from causalkit.provenance import file_fingerprint
-from causalkit.table_files import header, read
+from causalkit.table_files import beside, header, read
 from causalkit.types import ColumnKind, Dataset, Table
 from causalkit_plugins.datasets._coercion import as_binary, as_ids, as_numbers, as_time, as_values, join_ids
 from causalkit_plugins.datasets._columns import ID_ROLES, ColumnSpec, SchemaSpec, ids_of, make_schema, sources, whole
-from causalkit_plugins.datasets._images import beside, outside_note, presence
+from causalkit_plugins.datasets._images import outside_note, presence
 
 __all__ = ["Tables"]
 
