@@ -42,7 +42,7 @@ class SentenceTransformerEncoder:
     prompt: str | None = None
     "Put before each text, instead of one that the model brings; an empty one puts nothing."
     precision: Precision = "auto"
-    "Of the sums: float32, which `auto` takes here."
+    "float32, bfloat16, or int8 (on a CPU; its error is marked); `auto`: bfloat16 on a GPU that has it, else float32."
     trust_remote_code: bool = False
     "Run code that comes with the weights; `revision` must then be a full commit, or the hash of the folder's files."
     revision: str = ""
