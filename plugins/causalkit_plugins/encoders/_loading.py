@@ -31,18 +31,18 @@ def load_module(folder: Path, *, dtype: torch.dtype, trusted: bool = False) -> t
     ------
     ModelUnavailable : files that are broken, that lack weights of the model, or whose weights are not finite.
     """
-    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
+    from transformers import AutoConfig, AutoModel
 
     common = {"local_files_only": True, "trust_remote_code": trusted}
     try:
         with loading():
             config = AutoConfig.from_pretrained(str(folder), **common)
-            both = bool(getattr(config, "is_encoder_decoder", False))
-            encoders = AutoModelForTextEncoding if both and type(config) in _encoders() else AutoModel
-            module, info = encoders.from_pretrained(
+            encoder = _encoder_of(config)
+            module, info = (encoder or AutoModel).from_pretrained(
                 str(folder), config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **common
             )
-            if both and hasattr(module, "get_encoder") and encoders is AutoModel:
+            both = encoder is None and bool(getattr(config, "is_encoder_decoder", False))
+            if both:
                 module = module.get_encoder()
     except Exception as error:  # what broken files, or a model's own code, bring about is not known beforehand
         raise ModelUnavailable(
@@ -120,10 +120,13 @@ def _no_encoder(module: Any, folder: Path, why: str) -> ModelUnavailable:
     )
 
 
-def _encoders() -> Any:
+def _encoder_of(config: Any) -> Any:
+    """The class that is the encoder alone, of makes such as T5 that have one; else None."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
-    return MODEL_FOR_TEXT_ENCODING_MAPPING
+    known = MODEL_FOR_TEXT_ENCODING_MAPPING
+    named = known.get(type(config), None)
+    return named if named is not None and named.__name__.endswith("EncoderModel") else None
 
 
 def _text(module: Any) -> Any:

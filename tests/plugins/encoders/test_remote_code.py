@@ -1,6 +1,7 @@
 """Code that comes with weights runs only where it was asked for and is the code that was read; the hub's cache."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,8 @@ def test_code_is_not_run_unasked_and_not_without_saying_which(own, encoder):
 
 @pytest.mark.parametrize("encoder", [Transformer, SentenceTransformerEncoder])
 def test_pinned_code_is_run_until_it_changes(own, encoder):
-    pinned = encoder(model=str(own), trust_remote_code=True, revision=folder_pin(own))
+    plain = {"normalise": False} if encoder is Transformer else {}
+    pinned = encoder(model=str(own), trust_remote_code=True, revision=folder_pin(own), **plain)
     vectors = pinned.encode(TEXTS)
     assert vectors.shape == (len(TEXTS), 8)
     assert (own.parent / "ran").read_text() == "1"
@@ -94,17 +96,9 @@ def test_pinned_code_is_run_until_it_changes(own, encoder):
     with pytest.raises(ModelUnavailable, match="are not those that `revision` pins"):
         encoder(**pinned.get_params()).encode(TEXTS)
     assert (own.parent / "ran").read_text() == "1"
-    again = encoder(model=str(own), trust_remote_code=True, revision=folder_pin(own), **_plain(encoder))
-    np.testing.assert_allclose(again.encode(TEXTS), 2 * encoder(**_first(own, encoder)).encode(TEXTS), rtol=1e-5)
-
-
-def _plain(encoder):
-    return {"normalise": False} if encoder is Transformer else {}
-
-
-def _first(own, encoder):
-    write_code(own, version="1", factor=1.0)
-    return {"model": str(own), "trust_remote_code": True, "revision": folder_pin(own)} | _plain(encoder)
+    again = encoder(model=str(own), trust_remote_code=True, revision=folder_pin(own), **plain)
+    np.testing.assert_allclose(again.encode(TEXTS), 2 * vectors, rtol=1e-5)
+    assert (own.parent / "ran").read_text() == "12"
 
 
 def test_code_in_another_repository_cannot_be_pinned(own):
@@ -187,6 +181,6 @@ def test_a_download_that_brought_the_config_alone(hub):
 def test_the_cache_lies_where_the_environment_says(hub, tmp_path, name):
     code = "from causalkit_plugins.encoders._weights import find_weights; print(find_weights('org/tiny'))"
     place = str(tmp_path / "hub") if name == "HF_HUB_CACHE" else str(tmp_path)
-    known = {key: value for key, value in __import__("os").environ.items() if not key.startswith("HF_")}
+    known = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=known | {name: place})
     assert done.stdout.strip() == str(hub / "snapshots" / COMMIT), done.stderr

@@ -160,7 +160,7 @@ def test_a_tokeniser_that_knows_more_than_the_model(model):
     (model / "tokenizer.json").write_text(json.dumps(tokeniser))
     encoder = Transformer(model=str(model))
     assert np.isfinite(encoder.encode(["rye bread"])).all()
-    with pytest.raises(ModelUnavailable, match="'<odd>' the number .* do not belong together"):
+    with pytest.raises(ModelUnavailable, match=r"'<odd>' the number .* do not belong together"):
         encoder.encode(["rye <odd> bread"])
 
 
