@@ -20,7 +20,7 @@ def cold():
     return runpy.run_path(str(PLACE))
 
 
-def _held(cold, n=4000, draws=200, seed=0):
+def _held(cold, n=2000, draws=200, seed=0):
     """True effects, and noisy held-out ones with redrawn periods whose noise is drawn anew."""
     rng = np.random.default_rng(seed)
     true, stderr = rng.normal(size=n), rng.uniform(0.5, 1.5, n)
@@ -56,7 +56,9 @@ def test_a_period_without_an_estimate_counts_for_nothing(cold):
     true, held = _held(cold, n=300)
     a, b = cold["Claims"]((true + 0.5)[None]), cold["Claims"]((true + 1.0)[None])
     held.redrawn[:, :50] = np.nan
-    assert np.isfinite(cold["difference"](a, b, held)).all()
+    held.redrawn[7] = np.nan
+    value, low, high = cold["difference"](a, b, held)
+    assert low < value < high
 
 
 def test_intervals_hold_as_often_as_they_say(cold):
@@ -73,8 +75,8 @@ def test_the_best_fifth_is_the_fifth_with_the_highest_claims(cold):
     found = cold["of_the_best"](cold["Claims"](true[None]), held)
     assert found[0] == pytest.approx(held.effect[np.argsort(-true)[: len(true) // 5]].mean())
     assert found[1] < found[0] < found[2]
-    by_chance = cold["of_the_best"](cold["Claims"](np.random.default_rng(2).normal(size=(8, len(true)))), held)
-    assert abs(by_chance[0]) < 0.15
+    alike = cold["of_the_best"](cold["Claims"](np.ones((1, len(true)))), held)
+    assert alike[0] == pytest.approx(held.effect.mean())
 
 
 def test_folds_hold_each_item_once(cold):
