@@ -97,6 +97,8 @@ def _render(console: Any, entry: Entry, cls: type, schema: dict[str, Any]) -> No
         if isinstance(value, str | tuple | frozenset) and name not in schema.get("properties", {}):
             text = value if isinstance(value, str) else ", ".join(sorted(value)) or "nothing"
             console.print(f"\n{name}: {text}")
+        elif isinstance(value, property) and value.__doc__:
+            console.print(f"\n{name}: {value.__doc__.splitlines()[0]}", markup=False)
     if schema["assumes"]:
         console.print("\nassumes:")
         for name, sentence in schema["assumes"].items():
@@ -129,8 +131,12 @@ def _default(value: Any) -> str:
 
 def type_of(field: dict[str, Any], schema: dict[str, Any]) -> str:
     """A parameter's type in a few words."""
+    from causalkit.components import KINDS
+
     if "x-kind" in field:
-        return f"a {field['x-kind']}"
+        return f"{'an' if field['x-kind'][0] in 'aeiou' else 'a'} {field['x-kind']}"
+    if "x-kind" in field.get("items", {}):
+        return f"list of {KINDS[field['items']['x-kind']].hook.removeprefix('causalkit_')}"
     if "$ref" in field:
         return str(field["$ref"].rpartition("/")[2])
     if "anyOf" in field:

@@ -28,9 +28,10 @@ _READS: dict[str, Callable[[Any], Any]] = {
 class Concat:
     """Vectors of several encoders, side by side.
 
-    Each part's vectors are brought to length 1 and scaled by the root of its share of the weights, so that the inner
-    product of two vectors is the weighted mean of the parts' cosines. A part that has nothing to say of an input (all
-    zeros) stays zero there. Parts that read texts, images or both may be mixed: each is given what it reads.
+    Each part's vectors are brought to length 1 and scaled by the root of its share of the weights: the
+    inner product of two vectors is the weighted mean of the parts' cosines. A part that has nothing to
+    say of an input (all zeros) stays zero there. Encoders of texts, of images and of both may stand side
+    by side: each is given what it reads.
     """
 
     of: Annotated[list[Encoder], Field(min_length=1)]
@@ -42,19 +43,21 @@ class Concat:
 
     def __post_init__(self) -> None:
         if self.weights and len(self.weights) != len(self.of):
-            said = f" = {self.weights}: must be {len(self.of)} numbers, one for each of `of`"
+            said = f" = {self.weights}: {len(self.weights)} weights for {len(self.of)} encoders; give one for each"
             raise InvalidParameter("Concat", [Problem("weights", said)])
-        read = self._read()
-        if len(set(read)) > 1 and not set(read) <= set(_READS):
-            said = f": these read {', '.join(read)}, which no input has all of"
-            todo = "Encoders of texts, images and multimodal inputs may stand side by side; histories by themselves."
+        read = {named for named in self._read() if isinstance(named, str)}
+        if len(read) > 1 and not read <= set(_READS):
+            said = f": these read {' and '.join(sorted(read))}, and no input is both"
+            todo = (
+                "Encoders of texts, of images and of both may stand side by side; those of histories among themselves."
+            )
             raise InvalidParameter("Concat", [Problem("of", f"{said}. {todo}")])
 
     @property
     def input(self) -> str:
-        """What all its encoders read; `"multimodal"` where they differ."""
+        """What all its encoders read; "multimodal" where they differ."""
         read = set(self._read())
-        return read.pop() if len(read) == 1 else "multimodal"
+        return str(read.pop()) if len(read) == 1 else "multimodal"
 
     @property
     def pointwise(self) -> bool:
@@ -82,8 +85,8 @@ class Concat:
         self.marks_ = of_any(marks)
         return np.concatenate(vectors, axis=1)
 
-    def _read(self) -> list[str]:
-        return [str(getattr(part, "input", "texts")) for part in self.of]
+    def _read(self) -> list[Any]:
+        return [getattr(part, "input", "texts") for part in self.of]
 
     def _given(self, inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
         """What each encoder is given of the inputs."""

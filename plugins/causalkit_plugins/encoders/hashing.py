@@ -21,9 +21,10 @@ Floats = npt.NDArray[np.float32]
 class Hashing:
     """Texts as signed counts of their words, each hashed to a bucket (Weinberger et al. 2009).
 
-    Nothing is learned and no model is needed. A count weighs 1 + log count; words, and runs of two and more characters
-    where these are hashed too, weigh alike. Vectors have length 1; that of a text without a word is 0. Words that
-    share a bucket are not told apart: the cosine of two texts is off by about 1 / √dims.
+    Nothing is learned and no model is needed. A count weighs 1 + log count; words, and runs of two and
+    more characters where these are hashed too, weigh alike. Vectors have length 1; that of a text without
+    a word is 0. Words that share a bucket are not told apart: the cosine of two texts is off by about
+    1 / √dims.
     """
 
     input: ClassVar[str] = "texts"

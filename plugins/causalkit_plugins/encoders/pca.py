@@ -27,9 +27,9 @@ _NOTHING = 1e-10
 class Pca:
     """The principal components of another encoder's vectors (Hotelling 1933).
 
-    Learned from training inputs: their mean and covariance, exact. Vectors that span fewer than `dims` directions
-    get as many dimensions as they span. A component points where its largest entry is positive, so that the same
-    vectors give the same components.
+    Learned from training inputs: their mean and covariance, exact. Vectors that span fewer than `dims`
+    directions get as many dimensions as they span. A component points where its largest entry is
+    positive, so that the same vectors give the same components.
 
     Learned: `mean_` `[w]`, `components_` `[d, w]`, and `explained_variance_ratio_` `[d]`, the share of the
     variance that each component keeps.
@@ -44,7 +44,7 @@ class Pca:
 
     @property
     def input(self) -> str:
-        """What the encoder reads that it holds."""
+        """What the encoder that it holds reads."""
         return str(getattr(self.of, "input", "texts"))
 
     def fit(self, inputs: Sequence[Any], *, context: Context = Context()) -> Pca:
