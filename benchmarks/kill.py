@@ -36,6 +36,7 @@ STEPS = ("load", "encode", "discover", "identify", "estimate", "refute", "rank",
 EACH = 10
 """Kills of one run before it is left to end."""
 PART_ROWS = 1500
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONFIG = """\
 name: killed
 data: {use: simulated, params: {users: 60, items: 1600, weeks: 12, candidates: 10}}
@@ -193,7 +194,7 @@ def _tiny_model(folder: Path) -> None:
 
     torch.manual_seed(0)
     letters = "abcdefghijklmnopqrstuvwxyz0123456789 .,:-"
-    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", *letters])}
+    vocabulary = {token: i for i, token in enumerate([*SPECIAL, *letters])}
     tokeniser = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokeniser.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     config = BertConfig(
