@@ -47,10 +47,8 @@ class Concat:
             raise InvalidParameter("Concat", [Problem("weights", said)])
         read = {named for named in self._read() if isinstance(named, str)}
         if len(read) > 1 and not read <= set(_READS):
-            said = f": these read {' and '.join(sorted(read))}, and no input is both"
-            todo = (
-                "Encoders of texts, of images and of both may stand side by side; those of histories among themselves."
-            )
+            said = f": these read {', '.join(sorted(read))}, and no input is all of that"
+            todo = "Put encoders of texts, of images or of both side by side, or encoders of histories alone."
             raise InvalidParameter("Concat", [Problem("of", f"{said}. {todo}")])
 
     @property
