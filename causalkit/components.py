@@ -325,7 +325,11 @@ class LanguageModel(Protocol):
 
 @_kind("executor")
 class Executor(Protocol):
-    """Runs a function over parts, here or elsewhere, and returns results in part order."""
+    """Runs a function over parts, here or elsewhere, and returns results in part order.
+
+    One that has `workers`, how many parts it works on at once (None: as many as there are processors), is given
+    inputs to encode in several shards; without it they are encoded in this process.
+    """
 
     def map(self, function: Callable[[T], R], parts: Iterable[T]) -> Iterable[R]:
         """Results in the order of `parts`; the first failure is raised."""

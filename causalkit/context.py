@@ -73,7 +73,8 @@ class Context:
     Parameters
     ----------
     root_seed : the run's one seed; components derive theirs with `seed(name)`.
-    device : `"cpu"`, `"cuda"`, `"cuda:1"` …; what a component on torch should use.
+    device : `"cpu"`, `"cuda"`, `"cuda:1"`, or several of one sort, `"cuda:0,cuda:1"`; what a component on torch
+        should use.
     executor : where `map` runs; None means in this process, one part after another.
     progress : shows loops; None is silent.
     cancelled : says whether the user has asked to stop.

@@ -243,9 +243,9 @@ def _damaged(folder: RunFolder, trackers: Sequence[Tracker], what: str) -> None:
 
 
 def _check_device(device: str) -> None:
-    """Refuse what is no device; whether this machine has it is asked by whoever computes there."""
-    if re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device) is None:
-        raise UsageError(f"there is no device {device!r}", "Devices: cpu, cuda, cuda:1 …, mps, xpu.")
+    """Refuse what is no device, or several of one sort; whether this machine has it is asked by who computes there."""
+    if re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?(,\1(:\d+)?)*", device) is None:
+        raise UsageError(f"there is no device {device!r}", "Devices: cpu, cuda, cuda:1 …, cuda:0,cuda:1 …, mps, xpu.")
 
 
 @dataclass(frozen=True)

@@ -357,7 +357,7 @@ def test_a_run_without_its_config_is_said(done: ck.Run, tmp_path: Path) -> None:
         _ = open_run(tmp_path / "copy").result
 
 
-@pytest.mark.parametrize("device", ["banana", "cuda:x", "", "cpu; rm"])
+@pytest.mark.parametrize("device", ["banana", "cuda:x", "", "cpu; rm", "cuda:0,cpu", "cuda:0,"])
 def test_what_is_no_device_is_refused_before_a_folder_is_made(tmp_path: Path, device: str) -> None:
     with pytest.raises(UsageError, match="there is no device"):
         ck.run(SHOP, device=device, runs_dir=tmp_path / "runs")

@@ -35,7 +35,8 @@ def through_library(
     """
     import torch
 
-    refuse_absent(context.device)
+    device = context.device.partition(",")[0]  # the library takes one
+    refuse_absent(device)
     if precision not in ("auto", "float32"):
         raise UsageError(
             f"{model!r} is run by the sentence-transformers library, which gives float32 here, not {precision}",
@@ -47,7 +48,7 @@ def through_library(
 
             loaded = SentenceTransformer(
                 str(folder),
-                device=context.device,
+                device=device,
                 local_files_only=True,
                 trust_remote_code=trusted,
                 model_kwargs={"use_safetensors": True, "dtype": torch.float32},
