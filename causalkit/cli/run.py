@@ -27,7 +27,12 @@ __all__ = ["run"]
 @click.option("--any-device", is_flag=True, help="Also reuse what was computed on another kind of device.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--seed", type=click.IntRange(min=0), help="The one seed; overrides the config's.")
-@click.option("--device", default="cpu", show_default=True, help="Where torch works: cpu, cuda, cuda:1, or several: cuda:0,cuda:1.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where torch works: cpu, cuda, cuda:0,cuda:1 …",
+)
 @click.option(
     "--executor",
     metavar="NAME",
