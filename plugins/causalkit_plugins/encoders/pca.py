@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = ["Pca"]
 Floats = npt.NDArray[np.float32]
 _WIDEST = 16_384
 """Length of vectors whose covariance (2 GB) is still made."""
+_SHORT = 1024
 _BLOCK = 8192
 _NOTHING = 1e-10
 """Share of the largest variance below which a direction holds nothing but rounding."""
@@ -57,8 +59,9 @@ class Pca:
         self.of_ = clone(self.of).fit(inputs, context=context)
         vectors = self.of_.encode(inputs, context=context)
         _refuse_unfit(vectors)
-        self.mean_, covariance = _moments(vectors)
-        variances, directions = np.linalg.eigh(covariance)
+        with _few_threads(vectors.shape[1]):
+            self.mean_, covariance = _moments(vectors)
+            variances, directions = np.linalg.eigh(covariance)
         variances, directions = np.maximum(variances[::-1], 0), directions[:, ::-1].T
         kept = min(self.dims, max(1, int((variances > _NOTHING * variances[0]).sum())))
         directions = directions[:kept]
@@ -74,8 +77,9 @@ class Pca:
         held = self.of_.encode(inputs, context=context)
         self.marks_ = marks_left(self.of_)
         vectors = np.empty((len(inputs), turned.shape[1]), np.float32)
-        for rows in _blocks(len(inputs)):
-            vectors[rows] = (np.asarray(held[rows], float) - mean) @ turned
+        with _few_threads(len(mean)):
+            for rows in _blocks(len(inputs)):
+                vectors[rows] = (np.asarray(held[rows], float) - mean) @ turned
         return vectors
 
 
@@ -100,6 +104,14 @@ def _moments(vectors: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
         products += block.T @ block
     mean = total / count
     return origin + mean, products / count - np.outer(mean, mean)
+
+
+def _few_threads(width: int) -> AbstractContextManager[Any]:
+    """One BLAS thread for vectors so short that several would wait for each other more than they save."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1 if width <= _SHORT else None, user_api="blas")
+    return limits
 
 
 def _blocks(count: int) -> Iterator[slice]:
