@@ -152,7 +152,9 @@ def test_an_image_that_comes_later_is_seen(shop):
     assert list(after.embeddings.item.ids[differ]) == ["i2"]
 
 
-def test_an_image_changed_while_it_is_read_is_said(shop):
+def test_an_image_changed_while_it_is_read_is_said_and_nothing_wrong_is_kept(shop, model):
+    held = Path("data/photos/0.png").read_bytes()
+
     class Meddler:
         """Shows progress, and changes an image once images are read."""
 
@@ -167,6 +169,11 @@ def test_an_image_changed_while_it_is_read_is_said(shop):
 
     with pytest.raises(DataError, match="images were changed while they were read"):
         encoded(progress=Meddler())
+    assert not shelves()
+    Path("data/photos/0.png").write_bytes(held)
+    found, table = encoded().embeddings.item, pd.read_csv("data/items.csv", index_col="item")
+    expected = ClipEncoder(model=str(model)).encode([Multimodal(table.title["i0"], "data/photos/0.png")])
+    np.testing.assert_allclose(found.vectors[found.ids.get_indexer(["i0"])], expected, atol=1e-5)
 
 
 def test_items_without_any_text_have_their_image_alone(shop, model):

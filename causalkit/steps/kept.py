@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from causalkit.components import Context, Encoder, Executor
 from causalkit.content import contents_of
+from causalkit.errors import DataError
 from causalkit.steps import soundness
 from causalkit.steps.lazily import at_places
 from causalkit.steps.marks import Marks, absent, marks_of
@@ -74,6 +75,7 @@ class Kept:
         Raises
         ------
         ComponentError : what the encoder gave is no such thing, or of another width than before.
+        DataError : images changed while they were read.
         StoreError : vectors cannot be kept.
         """
         context = replace(context, root_seed=0)  # vectors are kept for runs with other seeds
@@ -108,7 +110,16 @@ class Kept:
         for shard, (vectors, marks) in zip(shards, shown.stream(task, parts, "encoding", len(shards)), strict=True):
             made.put(shard, vectors, marks)
             if self._store is not None:
+                self._refuse_changed(inputs, made.asked, shard)
                 self._store.keep(made.asked.keys[shard], vectors, marks)
+
+    def _refuse_changed(self, inputs: Sequence[Any], asked: _Asked, shard: Places) -> None:
+        """Images that changed since their keys were taken must not be kept under these."""
+        if self.input == "texts":
+            return
+        now = content_keys(contents_of(self.input, at_places(inputs, asked.first(shard))))
+        if not np.array_equal(now, asked.keys[shard]):
+            raise DataError("images were changed while they were read", "Run again when whoever writes them is done.")
 
     def _begun(self, shards: list[Places], context: Context) -> Iterator[Places]:
         """Each shard as it is handed out, told to the journal by its place in the plan."""

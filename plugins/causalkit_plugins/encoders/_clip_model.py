@@ -13,6 +13,7 @@ import numpy.typing as npt
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable
 from causalkit_plugins.encoders._batches import plan, side_by_side
+from causalkit_plugins.encoders._devices import devices_of
 from causalkit_plugins.encoders._loading import load_module
 from causalkit_plugins.encoders._pixels import Preparation, ahead, preparation_of, reading_images
 from causalkit_plugins.encoders._safety import module_folders
@@ -116,7 +117,7 @@ def load_clip(folder: Path, context: Context) -> Clip:
             f"the model at {folder} is of the type {kind!r}, and `clip` reads CLIP",
             "Choose a CLIP model, such as clip-ViT-B-32; `sentence-transformer` reads other models of texts.",
         )
-    device = context.device.partition(",")[0]  # of several the first: reading images takes longer than seeing them
+    device = devices_of(context.device)[0]  # of several the first: reading images takes longer than seeing them
     refuse_absent(device)
     tokeniser, preparation = load_tokeniser(place), preparation_of(place)
     module: Any = load_module(place, dtype=torch.float32)

@@ -183,6 +183,15 @@ def test_order_and_company_do_not_matter(model, tmp_path):
     np.testing.assert_array_equal(made.encode(inputs), whole)
 
 
+@pytest.mark.parametrize("device", ["cpu:0", "cpu,cpu"])
+def test_images_read_ahead_of_another_device_get_the_same_vectors(model, paths, device):
+    """As on a GPU, where one thread computes and others read."""
+    inputs = [Multimodal("", path) for path in paths] * 9
+    expected = ClipEncoder(model=str(model)).encode(inputs)
+    found = ClipEncoder(model=str(model)).encode(inputs, context=Context(device=device))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_nothing_to_encode_keeps_the_width(model):
     assert ClipEncoder(model=str(model)).encode([]).shape == (0, WIDTH)
     assert ClipEncoder(model=str(model), combine="concat").encode([]).shape == (0, 2 * WIDTH)
