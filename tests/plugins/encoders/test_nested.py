@@ -133,3 +133,24 @@ def test_a_run_with_it_resumes_and_encodes_nothing_twice(registry, tmp_path, mon
     for changed in (config(dims=2), config(weights=(1, 1))):
         ck.run(changed, runs_dir=tmp_path / "b", registry=registry)
     assert len(Counted.given) == 2 * texts, "vectors that were kept were made again"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "concat",
+            ["of: list of encoders  (required)", 'input: What all its encoders read; "multimodal" where they differ.'],
+        ),
+        ("pca", ["of: an encoder  (required)", "input: What the encoder that it holds reads."]),
+    ],
+)
+def test_describe_says_what_it_holds_and_what_its_input_hangs_on(name, lines, capsys):
+    from causalkit.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["describe", "encoder", name])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    for line in lines:
+        assert line in out
