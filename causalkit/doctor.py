@@ -25,6 +25,7 @@ __all__ = ["Examination", "Missing", "Problem", "as_json", "examine_installation
 
 EXTRAS = {
     "demo": "quickstart's log of a year of grocery promotions; without it, bring your own log, or `shop` runs",
+    "images": "the encoder `clip`, which reads images; everything else runs without",
     "openai": "language models behind any OpenAI-compatible endpoint; everything else runs without",
 }
 _GPU = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))

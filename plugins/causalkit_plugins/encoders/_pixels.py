@@ -140,7 +140,9 @@ def reading_images() -> Iterator[None]:
     try:
         from PIL import Image
     except ImportError:
-        raise ModelUnavailable("images need Pillow, which is not installed", "`pip install pillow`.") from None
+        raise ModelUnavailable(
+            "images need Pillow, which is not installed", "`pip install 'causalkit[images]'`."
+        ) from None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
