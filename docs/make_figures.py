@@ -20,6 +20,8 @@ START, END = "<!-- figures: python docs/make_figures.py -->", "<!-- end of figur
 TITLES = {
     "quickstart": "The main job, on real data",
     "shop": "Ranking by effect against the planted truth, 20 simulated shops",
+    "encoders/helps": "How much text helps",
+    "encoders/many": "Ten million texts, a kill in the middle",
     "pooling": "What calendar terms cost and save, on calendars where nothing happened",
     "kill": "Runs that are killed and taken up again",
     "scale": "A hundred million rows, and lists for a million users",
