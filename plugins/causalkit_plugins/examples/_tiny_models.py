@@ -129,7 +129,7 @@ def tiny_model(
     folder.mkdir(parents=True, exist_ok=True)
     of = MAKES[make]
     words = _save_tokeniser(folder, of, side, said or {})
-    settings = {"initializer_range": 0.3, "initializer_factor": 1.0} | of.settings | {"vocab_size": words} | changes
+    settings = {"initializer_range": 0.2, "initializer_factor": 1.0} | of.settings | {"vocab_size": words} | changes
     config = getattr(transformers, of.config)(**settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
