@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from causalkit.components import Context
 from causalkit.errors import ModelUnavailable, UsageError
 
-__all__ = ["distinct", "normalised", "read_json", "refuse_absent", "without_model"]
+__all__ = ["blocks", "distinct", "normalised", "read_json", "refuse_absent", "text_of", "without_model"]
 
 Floats = npt.NDArray[np.float32]
-
-
 T = TypeVar("T", dict[str, Any], list[Any])
+_BLOCK = 8192
+"""Inputs at once: enough that a call costs nothing beside its work, few enough for what is made of them to be small."""
 
 
-def distinct(texts: Sequence[Any], name: Callable[[Any], str] = str) -> tuple[list[str], npt.NDArray[np.int64]]:
+def text_of(one: Any) -> str:
+    """An input as a text; a missing one is an empty one."""
+    return "" if one is None else str(one)
+
+
+def distinct(texts: Iterable[Any]) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Each text that comes, once, in order; and for each of `texts` its place there."""
     place: dict[str, int] = {}
-    at = [place.setdefault("" if text is None else name(text), len(place)) for text in texts]
+    at = [place.setdefault(text_of(one), len(place)) for one in texts]
     return list(place), np.asarray(at, np.int64)
+
+
+def blocks(inputs: Iterable[Any], context: Context) -> Iterator[tuple[slice, list[Any]]]:
+    """Blocks of any inputs, and the rows that each is; raises `Interrupted` once cancelled."""
+    waiting, start = iter(inputs), 0
+    while block := list(islice(waiting, _BLOCK)):
+        context.check()
+        yield slice(start, start + len(block)), block
+        start += len(block)
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -12,6 +12,7 @@ from pydantic import Field
 from causalkit.components import Context, Encoder, clone, component
 from causalkit.errors import InvalidParameter, Problem
 from causalkit_plugins.encoders._held_marks import Marks, marks_left, of_any
+from causalkit_plugins.encoders._texts import normalised
 
 __all__ = ["Concat"]
 
@@ -78,7 +79,7 @@ class Concat:
         scales = np.sqrt(weights / weights.sum())
         for place, (part, given) in enumerate(zip(self.of_, self._given(inputs), strict=True)):
             made = np.asarray(part.encode(given, context=context.under(f"of.{place}")), np.float32)
-            vectors.append(np.float32(scales[place]) * (_unit(made) if self.normalise else made))
+            vectors.append(np.float32(scales[place]) * (normalised(made) if self.normalise else made))
             marks.append(marks_left(part))
         self.marks_ = of_any(marks)
         return np.concatenate(vectors, axis=1)
@@ -107,8 +108,3 @@ class _Of(Sequence[Any]):
     def __getitem__(self, place: Any) -> Any:
         found = self._inputs[place]
         return [self._read(one) for one in found] if isinstance(place, slice) else self._read(found)
-
-
-def _unit(vectors: Floats) -> Floats:
-    size = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(size > 0, size, 1), np.float32)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit_plugins.encoders._blocks import blocks, text_of
+from causalkit_plugins.encoders._texts import blocks, normalised, text_of
 
 __all__ = ["Hashing"]
 
@@ -48,7 +48,7 @@ class Hashing:
             hashers = self._hashers()
             for rows, block in blocks(inputs, context):
                 written = [text_of(one).encode("utf-8", "replace") for one in block]  # half an emoji cannot be hashed
-                vectors[rows] = _unit(sum(_unit(_weighted(hasher.transform(written))) for hasher in hashers))
+                vectors[rows] = normalised(sum(normalised(_weighted(hasher.transform(written))) for hasher in hashers))
         return vectors
 
     def _hashers(self) -> list[Any]:
@@ -65,8 +65,3 @@ def _weighted(counted: Any) -> Floats:
     size = np.abs(counted.data)
     counted.data = np.sign(counted.data) * (1 + np.log(np.maximum(size, 1)))
     return np.asarray(counted.toarray(), np.float32)
-
-
-def _unit(vectors: Any) -> Floats:
-    size = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(size > 0, size, 1), np.float32)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit.errors import DataError
-from causalkit_plugins.encoders._blocks import blocks, text_of
+from causalkit_plugins.encoders._texts import blocks, distinct, text_of
 
 __all__ = ["Lsa"]
 
@@ -90,9 +90,8 @@ class Lsa:
         patterns = np.ascontiguousarray(self.patterns_.T)
         vectors = np.empty((len(inputs), patterns.shape[1]), np.float32)
         for rows, block in blocks(inputs, context):
-            place: dict[str, int] = {}
-            at = [place.setdefault(text_of(one), len(place)) for one in block]
-            found = _weighted(self.words_.transform(list(place)), self.rarity_) @ patterns
+            texts, at = distinct(block)
+            found = _weighted(self.words_.transform(texts), self.rarity_) @ patterns
             vectors[rows] = (_unit(found) if self.normalise else found)[at]
         return vectors
 
@@ -105,5 +104,6 @@ def _weighted(counts: Any, rarity: npt.NDArray[np.float64]) -> Any:
 
 
 def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows of length 1; one that is nothing but rounding stays, for its direction is noise."""
     size = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(size > 1e-12, size, 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders import _blocks
+from causalkit_plugins.encoders import _texts
 from causalkit_plugins.encoders.hashing import Hashing
 
 from causalkit.components import Context
@@ -67,7 +67,7 @@ def test_one_bucket_and_odd_texts_give_finite_vectors():
 
 def test_blocks_change_nothing(monkeypatch):
     whole = Hashing(characters=3).encode(TEXTS * 3)
-    monkeypatch.setattr(_blocks, "BLOCK", 4)
+    monkeypatch.setattr(_texts, "_BLOCK", 4)
     np.testing.assert_array_equal(Hashing(characters=3).encode(TEXTS * 3), whole)
 
 

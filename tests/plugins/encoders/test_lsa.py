@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders import _blocks
+from causalkit_plugins.encoders import _texts
 from causalkit_plugins.encoders.lsa import Lsa
 
 from causalkit.components import Context
@@ -105,7 +105,7 @@ class Texts(Sequence):
 
 def test_any_sequence_will_do_and_blocks_change_nothing(monkeypatch):
     whole = Lsa(dims=3).fit(list(Texts())).encode(list(Texts()))
-    monkeypatch.setattr(_blocks, "BLOCK", 7)
+    monkeypatch.setattr(_texts, "_BLOCK", 7)
     np.testing.assert_allclose(Lsa(dims=3).fit(Texts()).encode(Texts()), whole, atol=1e-6)
 
 
