@@ -60,7 +60,7 @@ def read_new_log(
     user, item = user_column(run), run.item
     attributes = [str(name) for name in run.items.columns]
     segment = [run.segment] if run.segment else []
-    images = [column.name for column in run.schema.columns if column.kind == "image"]
+    images = run.schema.of_kind("image")
     log = _read(path, [user], [item, *segment, *attributes], (user, item), images)
     _not_misspelt(path, log.attrs["header"], item, run)
     of_items, of_users = pd.DataFrame(), pd.DataFrame()

@@ -119,9 +119,8 @@ class TextCensus:
 
 def text_columns(dataset: Dataset) -> Iterator[tuple[str, pd.Series[Any]]]:
     """`items` or `users`, and the column, for each that the schema calls a text."""
-    named = [column.name for column in dataset.schema.columns if column.kind == "text"]
     for of, table in (("items", dataset.items), ("users", dataset.users)):
-        yield from ((of, table[name]) for name in named if name in table.columns)
+        yield from ((of, table[name]) for name in dataset.schema.of_kind("text", table))
 
 
 def census_of(values: pd.Series[Any], of: str = "items") -> TextCensus:

@@ -19,10 +19,9 @@ _SHOWN = 60
 def image_columns(dataset: Dataset) -> Iterator[tuple[str, pd.Series[str]]]:
     """Whose images they are (`"items"`, `"users"`), and their paths, empty ones left out: a column at a time."""
     for whose, table in (("items", dataset.items), ("users", dataset.users)):
-        for column in dataset.schema.columns:
-            if column.kind == "image" and column.name in table:
-                paths = table[column.name].astype("string").str.strip()
-                yield whose, paths[paths.fillna("") != ""]
+        for name in dataset.schema.of_kind("image", table):
+            paths = table[name].astype("string").str.strip()
+            yield whose, paths[paths.fillna("") != ""]
 
 
 def check_images(dataset: Dataset) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from causalkit.errors import ConfigError, Problem
 from causalkit.steps import soundness
 from causalkit.steps.histories import histories_of
 from causalkit.steps.lazily import Lazily
-from causalkit.types import Dataset, EmbeddingTable, Multimodal, Split
+from causalkit.types import ColumnKind, Dataset, EmbeddingTable, Multimodal, Split
 
 __all__ = ["inputs_of"]
 
-_USED = {"texts": ("text",), "images": ("image",), "multimodal": ("text", "image")}
+_USED: dict[str, tuple[ColumnKind, ...]] = {"texts": ("text",), "images": ("image",), "multimodal": ("text", "image")}
 """Kinds of column that each input is made of."""
 _NEEDED = _USED | {"multimodal": ("image",)}
 
@@ -77,9 +77,8 @@ def _columns(kind: str, side: str, dataset: Dataset) -> list[str]:
     return [name for named in found.values() for name in named]
 
 
-def _named(sort: str, side: str, dataset: Dataset) -> list[str]:
-    table = dataset.items if side == "item" else dataset.users
-    return [c.name for c in dataset.schema.columns if c.kind == sort and c.name in table.columns]
+def _named(sort: ColumnKind, side: str, dataset: Dataset) -> list[str]:
+    return dataset.schema.of_kind(sort, dataset.items if side == "item" else dataset.users)
 
 
 def _refuse_lacking(sort: str, side: str) -> None:

@@ -182,16 +182,14 @@ class Dataset:
 
     def item_texts(self) -> pd.Series[str]:
         """One text per item: the text columns of `items` that the schema names, joined; else its id."""
-        named = [c.name for c in self.schema.columns if c.kind == "text" and c.name in self.items.columns]
+        named = self.schema.of_kind("text", self.items)
         if not named:
             return pd.Series(self.items.index.astype(str), index=self.items.index)
         return _joined(self.items[named])
 
     def user_texts(self) -> pd.Series[str]:
         """One text per user: the text columns of `users` that the schema names, joined; empty where there is none."""
-        return _joined(
-            self.users[[c.name for c in self.schema.columns if c.kind == "text" and c.name in self.users.columns]]
-        )
+        return _joined(self.users[self.schema.of_kind("text", self.users)])
 
     def item_labels(self) -> pd.Series[str]:
         """What each item is called: its `label`, `title` or `name` in the items table, else its id.

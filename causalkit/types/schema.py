@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from causalkit.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMN_KINDS", "ROLES", "Column", "ColumnKind", "Derivation", "Role", "Schema", "Words"]
 
@@ -158,6 +161,10 @@ class Schema:
     def named(self, role: Role) -> tuple[str, ...]:
         """Names of the columns with a role."""
         return tuple(column.name for column in self.columns if column.role == role)
+
+    def of_kind(self, kind: ColumnKind, table: pd.DataFrame | None = None) -> list[str]:
+        """Names of the columns of a kind, of those alone that `table` has where one is given."""
+        return [c.name for c in self.columns if c.kind == kind and (table is None or c.name in table)]
 
     def find(self, role: Role) -> str | None:
         """The name of the one column with a role, or None."""
