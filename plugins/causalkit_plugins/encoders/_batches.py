@@ -10,7 +10,7 @@ from causalkit_plugins.encoders._devices import Replica, spread
 
 __all__ = ["plan", "side_by_side", "tokens_for"]
 
-BATCH_TOKENS = 1024
+BATCH_TOKENS = 512
 """Padded tokens per batch: the plan depends on the texts alone, so that a run can be repeated. What a layer makes of
 so many stays in a CPU's caches, and calling the layers costs next to nothing beside computing them."""
 BATCH_TOKENS_GPU = 16384

@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from threading import local
 from typing import Any, TypeVar
 
+from causalkit.errors import UsageError
+
 __all__ = ["Replica", "devices_of", "spread"]
 
 T = TypeVar("T")
@@ -26,8 +28,19 @@ class Replica:
 
 
 def devices_of(device: str) -> tuple[str, ...]:
-    """The devices that are named, such as `cuda:0,cuda:1`."""
-    return tuple(one.strip() for one in device.split(","))
+    """The devices that are named, such as `cuda:0,cuda:1`.
+
+    Raises
+    ------
+    UsageError : devices of different kinds, whose vectors are not the same to the last bit.
+    """
+    named = tuple(one.strip() for one in device.split(","))
+    if len({one.partition(":")[0] for one in named}) > 1:
+        raise UsageError(
+            f"the devices {device!r} are of different kinds, and a text's vector would depend on which took it",
+            "Name devices of one kind, such as cuda:0,cuda:1.",
+        )
+    return named
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["keep_freed_memory", "packed", "quantised"]
+from causalkit.errors import UsageError
+
+__all__ = ["packed", "quantised"]
 
 _ACTIVATIONS = {
     "GELUActivation": ("gelu", "none"),
@@ -25,7 +27,7 @@ _ACTIVATIONS = {
 _NOTHING = ("none", "")
 _SAME = 1e-5
 """Of the largest number: what rounding may change."""
-_ROWS = 1024
+_ROWS = 512
 """For which number of rows weights are laid out; any other is as right."""
 
 
@@ -35,7 +37,7 @@ class PackedLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None, after: tuple[str, str]) -> None:
         super().__init__()
         self.laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-        self.bias = bias
+        self.bias, self.weight = bias, weight.new_empty(0)  # some models look at the type of a layer's weight
         self.after, self.algorithm = after
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,13 +57,15 @@ class Int8Linear(nn.Module):
         self.scale = weight.abs().amax(1).clamp_(min=torch.finfo(weight.dtype).tiny) / 127
         self.whole = (weight / self.scale[:, None]).round_().to(torch.int8).t()
         self.bias = torch.zeros(len(weight)) if bias is None else bias
+        self.weight = weight.new_empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
         rows = x.reshape(-1, x.shape[-1])
         scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(127)
         products = torch._int_mm((rows / scale).round_().to(torch.int8), self.whole)
-        return torch.addcmul(self.bias, products * scale, self.scale).view(*x.shape[:-1], -1)
+        made = products * scale
+        return torch.addcmul(self.bias, made, self.scale, out=made).view(*x.shape[:-1], -1)
 
 
 def packed(module: Any) -> Any:
@@ -86,17 +90,21 @@ def packed(module: Any) -> Any:
 
 
 def quantised(module: Any) -> Any:
-    """The same model with its linear layers in int8."""
-    with torch.inference_mode():
-        return _with(module, lambda _, weight, bias: Int8Linear(weight, bias), set())
+    """The same model with its linear layers in int8.
 
-
-def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MB of freed memory, where it would give back more than a few and ask again.
-
-    It learns from the largest block that it frees. Pages that come and go with each layer cost more than the layer.
+    Raises
+    ------
+    UsageError : a model that asks more of its layers than what they compute.
     """
-    torch.empty(31 << 20, dtype=torch.uint8)
+    with torch.inference_mode():
+        made = _with(module, lambda _, weight, bias: Int8Linear(weight, bias), set())
+        try:
+            _example(made)
+        except Exception as error:  # whatever a model asks of its layers beyond calling them
+            raise UsageError(
+                f"{type(module).__name__} does not run with layers in int8: {error}", "Choose precision: float32."
+            ) from error
+    return made
 
 
 def _with(module: Any, make: Callable[[str, Tensor, Tensor | None], nn.Module], gone: set[str]) -> Any:

@@ -16,8 +16,9 @@ from causalkit_plugins.encoders import _batches
 from causalkit_plugins.encoders._devices import Replica, devices_of, spread
 from causalkit_plugins.encoders._loading import filler_of, load_module, pad_of, probe, token_limit, vocabulary
 from causalkit_plugins.encoders._pooling import Pooling, pooled
-from causalkit_plugins.encoders._precision import Precision, forms_of, kind_of, settled
+from causalkit_plugins.encoders._precision import Precision, Settled, forms_of, kind_of, settled
 from causalkit_plugins.encoders._reading import WINDOW, Part, Reading, spaced
+from causalkit_plugins.encoders._recent import Recent, stamp
 from causalkit_plugins.encoders._texts import normalised, refuse_absent
 from causalkit_plugins.encoders._tokens import Tokeniser, Tokens, load_tokeniser, tokeniser_of
 
@@ -25,6 +26,8 @@ __all__ = ["Marks", "Precision", "TextModel", "load_text_model"]
 
 Floats = npt.NDArray[np.float32]
 Marks = dict[str, npt.NDArray[Any]]
+
+_RECENT: Recent[TextModel] = Recent(2)
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,20 @@ def load_text_model(
     Raises
     ------
     ModelUnavailable : files that are broken, or that lack weights of the model.
-    UsageError : a device that torch does not have here.
+    UsageError : a device that torch does not have here, or a precision that it does not have.
     """
     for device in devices_of(context.device):
         refuse_absent(device)
-    precision = settled(precision, context.device)
-    tokeniser = load_tokeniser(folder, trusted=trust_remote_code, lower=lower)
-    module = load_module(folder, dtype=kind_of(precision), trusted=trust_remote_code)
+    how = settled(precision, context.device)
+    made_of = (folder, max_tokens, context.device, how, trust_remote_code, lower)
+    return _RECENT.get((stamp(folder), *made_of), lambda: _load(*made_of))
+
+
+def _load(folder: Path, max_tokens: int | None, device: str, how: Settled, trusted: bool, lower: bool) -> TextModel:
+    tokeniser = load_tokeniser(folder, trusted=trusted, lower=lower)
+    module = load_module(folder, dtype=kind_of(how), trusted=trusted)
     width, pads = probe(module, folder)
     limit = token_limit(module, tokeniser, max_tokens)
     tokenise = tokeniser_of(tokeniser, limit, filler_of(module), vocabulary(module))
-    replicas, exact = forms_of(module, precision, context.device)
+    replicas, exact = forms_of(module, how, device)
     return TextModel(replicas, exact, tokenise, pad_of(module), width, pads)

@@ -11,7 +11,7 @@ from causalkit_plugins.encoders._devices import Replica, devices_of
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Precision", "forms_of", "kind_of", "settled"]
+__all__ = ["Precision", "Settled", "forms_of", "kind_of", "settled"]
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 Settled = Literal["float32", "bfloat16", "int8"]
@@ -50,9 +50,8 @@ def forms_of(module: Any, precision: Settled, device: str) -> tuple[Sequence[Rep
     devices = devices_of(device)
     if not devices[0].startswith("cpu"):
         return [Replica(_copied(module).to(one), one) for one in devices], None
-    from causalkit_plugins.encoders._linears import keep_freed_memory, packed, quantised
+    from causalkit_plugins.encoders._linears import packed, quantised
 
-    keep_freed_memory()
     plain = packed(module)
     exact = Replica(plain, "cpu") if precision == "int8" else None
     made = quantised(module) if precision == "int8" else plain
