@@ -4,7 +4,7 @@ import numpy as np
 
 
 def each_alone(folder, texts, limit, skip=0):
-    """Vectors of each text under each pooling; `skip` leaves out that many tokens at the start of all."""
+    """Vectors of each text under each pooling; `skip` leaves out so many tokens at the start, of all or of each."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -14,10 +14,10 @@ def each_alone(folder, texts, limit, skip=0):
     if getattr(model.config, "is_encoder_decoder", False):
         model = model.get_encoder()
     rows = {"mean": [], "cls": [], "last": [], "max": []}
-    for text in texts:
+    for text, start in zip(texts, np.broadcast_to(skip, len(texts)), strict=True):
         ids = tokeniser(text, truncation=True, max_length=limit)["input_ids"] or [filler]
         with torch.no_grad():
-            hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0, skip:]
+            hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0, start:]
         pooled = {"mean": hidden.mean(0), "cls": hidden[0], "last": hidden[-1], "max": hidden.amax(0)}
         for pooling, vector in pooled.items():
             rows[pooling].append(vector.numpy())

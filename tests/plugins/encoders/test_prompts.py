@@ -23,38 +23,42 @@ def folder(request, tmp_path_factory):
     return tiny_model(tmp_path_factory.mktemp("prompts") / request.param, request.param, said={"pad_token": "<pad>"})
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "last", "max"])
-def test_a_prompt_is_put_before_each_text(folder, pooling):
-    encoder = Transformer(model=str(folder), pooling=pooling, prompt=PROMPT, normalise=False)
-    np.testing.assert_allclose(encoder.encode(TEXTS), each_alone(folder, PROMPTED, LIMIT)[pooling], atol=1e-5)
+def encoders(folder, **asked):
+    """Each pooling, and the encoder set to it until the next is asked for."""
+    encoder = Transformer(model=str(folder), prompt=PROMPT, normalise=False, **asked)
+    for pooling in ("mean", "cls", "last", "max"):
+        yield pooling, encoder.set_params(pooling=pooling)
 
 
-def tokens_of(folder, text):
+def test_a_prompt_is_put_before_each_text(folder):
+    alone = each_alone(folder, PROMPTED, LIMIT)
+    for pooling, encoder in encoders(folder):
+        np.testing.assert_allclose(encoder.encode(TEXTS), alone[pooling], atol=1e-5, err_msg=pooling)
+
+
+def tokens_of(folder, *texts):
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder)(text)["input_ids"]
+    tokeniser = AutoTokenizer.from_pretrained(folder)
+    return [tokeniser(text)["input_ids"] for text in texts]
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "last", "cls"])
-def test_tokens_of_the_prompt_are_read_and_not_counted(folder, pooling):
-    encoder = Transformer(model=str(folder), pooling=pooling, prompt=PROMPT, pool_prompt=False, normalise=False)
-    found = encoder.encode(TEXTS)
-    for text, vector in zip(TEXTS, found, strict=True):
-        whole, bare = tokens_of(folder, PROMPT + text), tokens_of(folder, PROMPT)
-        begun = [a == b for a, b in zip(bare, whole, strict=False)]
-        skip = begun.index(False) if False in begun else len(begun)
-        skip -= skip == len(whole)  # a closing token of the prompt alone closes an empty text too
-        if text:
-            expected = each_alone(folder, [PROMPT + text], LIMIT, skip=skip)[pooling][0]
-            np.testing.assert_allclose(vector, expected, atol=1e-5, err_msg=text)
-    assert np.isfinite(found).all()
+def test_tokens_of_the_prompt_are_read_and_not_counted(folder):
+    texts = [text for text in TEXTS if text]
+    bare, *whole = tokens_of(folder, PROMPT, *(PROMPT + text for text in texts))
+    skip = [next((k for k, (a, b) in enumerate(zip(bare, ids, strict=False)) if a != b), len(bare)) for ids in whole]
+    alone = each_alone(folder, [PROMPT + text for text in texts], LIMIT, skip)
+    for pooling, encoder in encoders(folder, pool_prompt=False):
+        np.testing.assert_allclose(encoder.encode(texts), alone[pooling], atol=1e-5, err_msg=pooling)
+        assert np.isfinite(encoder.encode([""])).all()
 
 
 def test_a_token_that_holds_the_end_of_the_prompt_and_the_text_counts(tmp_path):
     folder = tiny_model(tmp_path / "gpt", "gpt2")
     encoder = Transformer(model=str(folder), prompt=PROMPT, pool_prompt=False, normalise=False)
-    joined = len(tokens_of(folder, PROMPT + "oat")) - len(tokens_of(folder, " oat"))
-    assert joined == len(tokens_of(folder, PROMPT)) - 1  # the space goes with the word
+    whole, bare, word = map(len, tokens_of(folder, PROMPT + "oat", PROMPT, " oat"))
+    joined = whole - word
+    assert joined == bare - 1  # the space goes with the word
     expected = each_alone(folder, [PROMPT + "oat"], LIMIT, skip=joined)["mean"]
     np.testing.assert_allclose(encoder.encode(["oat"]), expected, atol=1e-5)
 
