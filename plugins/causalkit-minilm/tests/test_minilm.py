@@ -54,6 +54,12 @@ def test_parameters_take_effect_and_are_checked():
         MiniLM(max_tokens=513)
 
 
+def test_what_is_cut_is_marked():
+    encoder = MiniLM(max_tokens=8)
+    encoder.encode(["soap", "soap " * 30, "soap"])
+    assert encoder.marks_["truncated"].tolist() == [False, True, False]
+
+
 def test_changed_parameters_are_heeded_by_one_that_has_encoded():
     encoder = MiniLM()
     encoder.encode(TEXTS)

@@ -7,14 +7,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from causalkit.errors import ModelUnavailable
+from causalkit.provenance import files_below
 from causalkit_plugins.encoders._texts import read_json
 
-__all__ = ["code_of", "module_folders", "refuse_unsafe"]
+__all__ = ["code_of", "module_folders", "refuse_unread", "refuse_unsafe"]
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 _CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
 _LIBRARY = "sentence_transformers."
+_ROUTER = "router_config.json"
+"""Names the parts of a part that chooses between several."""
+_ELSEWHERE = {"adapter_kwargs", "gguf_file", "tokenizer_name_or_path", "weights_only"}
+"""Settings of a part by which the library would read other files than its own, or other than safetensors."""
 
 
 def refuse_unsafe(model: str, folder: Path, *, trusted: bool) -> None:
@@ -32,13 +37,48 @@ def refuse_unsafe(model: str, folder: Path, *, trusted: bool) -> None:
                 "Merge the two once: `PeftModel.from_pretrained(base, adapter).merge_and_unload()`, then"
                 " `save_pretrained(folder)`.",
             )
-        if not any((place / name).is_file() for name in _WEIGHTS):
-            _refuse_without_safetensors(model, place, needed=kind == "Transformer")
-        _refuse_torn(model, place)
+        _refuse_weights(model, place, needed=kind == "Transformer")
+
+
+def refuse_unread(model: str, folder: Path) -> None:
+    """Raise `ModelUnavailable` where the library would read what is not read here: it looks into parts of parts."""
+    files = [path for path in files_below(folder) if not _is_hidden(path.relative_to(folder))]
+    for place in sorted({path.parent for path in files}):
+        _refuse_weights(model, place, needed=False)
+    for path in files:
+        if path.match("sentence_*.json"):
+            _refuse_elsewhere(path, read_json(path, dict))
+
+
+def _refuse_weights(model: str, place: Path, *, needed: bool) -> None:
+    """Weights are in safetensors, under their usual name, and whole."""
+    named = read_json(place / "config.json", dict).get("transformers_weights", _WEIGHTS[0])
+    if named != _WEIGHTS[0]:
+        raise ModelUnavailable(
+            f"the model {_named(model, place)} takes its weights from {named!r}, and only {_WEIGHTS[0]} is read here",
+            "Load it where you trust it, and `save_pretrained(folder)`.",
+        )
+    if not any((place / name).is_file() for name in _WEIGHTS):
+        _refuse_without_safetensors(model, place, needed=needed)
+    _refuse_torn(model, place)
+
+
+def _refuse_elsewhere(path: Path, settings: dict[str, Any]) -> None:
+    inner = {name for value in settings.values() if isinstance(value, dict) for name in value}
+    found = sorted(_ELSEWHERE & (settings.keys() | inner))
+    if found:
+        raise ModelUnavailable(
+            f"{path} sets {found[0]!r}, by which other files would be read than those of the model",
+            "Choose another model, or save this one without that setting.",
+        )
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def module_folders(folder: Path) -> list[tuple[str, Path]]:
-    """The class name and the folder of each part; a bare model is one Transformer.
+    """The class and the folder of each part, the library's own by their last names; a bare model is a Transformer.
 
     Raises
     ------
@@ -50,7 +90,8 @@ def module_folders(folder: Path) -> list[tuple[str, Path]]:
     for part in read_json(folder / "modules.json", list):
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise ModelUnavailable(f"{folder / 'modules.json'} does not list modules", "Get its files again.")
-        found.append((part["type"].rsplit(".", 1)[-1], folder / _inside(folder, part.get("path", ""))))
+        named = part["type"].rsplit(".", 1)[-1] if part["type"].startswith(_LIBRARY) else part["type"]
+        found.append((named, _inside(folder, part.get("path", ""))))
     return found
 
 
@@ -65,6 +106,7 @@ def code_of(folder: Path) -> list[str]:
     ]
     if (folder / "modules.json").is_file():
         types = [str(part["type"]) for part in read_json(folder / "modules.json", list)]
+        types += [one for place in sorted(places) for one in _flat(read_json(place / _ROUTER, dict).get("types"))]
         named += [one for one in types if not one.startswith(_LIBRARY)]
     return named
 
@@ -118,7 +160,7 @@ def _refuse_torn(model: str, place: Path) -> None:
     index = read_json(place / _WEIGHTS[1], dict).get("weight_map")
     if not isinstance(index, dict) or not index:
         raise ModelUnavailable(f"{place / _WEIGHTS[1]} names no weights", _again(model, place))
-    lacking = [name for name in sorted({str(n) for n in index.values()}) if not _inside(place, name, True).is_file()]
+    lacking = [name for name in sorted({str(n) for n in index.values()}) if not _inside(place, name).is_file()]
     if lacking:
         raise ModelUnavailable(
             f"the model {_named(model, place)} lacks {len(lacking)} of its files, such as {lacking[0]}",
@@ -126,12 +168,12 @@ def _refuse_torn(model: str, place: Path) -> None:
         )
 
 
-def _inside(folder: Path, name: Any, joined: bool = False) -> Path:
-    """`name` as a path that does not lead out of `folder`; links, as in the hub's cache, are fine."""
+def _inside(folder: Path, name: Any) -> Path:
+    """The path of `name`, which must not lead out of `folder`; links, as in the hub's cache, are fine."""
     path = PurePosixPath(str(name))
     if path.is_absolute() or ".." in path.parts or "\\" in str(name):
         raise ModelUnavailable(f"a file of the model at {folder} names {name!r}, outside its folder", "Do not use it.")
-    return folder / path if joined else Path(path)
+    return folder / path
 
 
 def _named(model: str, place: Path) -> str:

@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from causalkit_plugins.encoders._sentences import make_of
 from causalkit_plugins.encoders._weights import find_weights, folder_pin
 from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
 from causalkit_plugins.encoders.transformer import Transformer
+from sentences import save_sentences
 from tiny_models import TEXTS
 
 from causalkit.errors import ModelUnavailable, UsageError
@@ -134,6 +136,15 @@ def test_a_pin_is_of_names_and_contents_and_of_nothing_hidden(bert, tmp_path):
     assert folder_pin(folder) != pin
 
 
+def test_a_module_of_its_own_is_never_taken_for_the_librarys(bert, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    modules = [("", "own.Transformer"), ("1_Pooling", "sentence_transformers.models.Pooling")]
+    listed = [{"idx": k, "name": str(k), "path": path, "type": of} for k, (path, of) in enumerate(modules)]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    assert make_of(folder) is None
+
+
 @pytest.fixture
 def hub(bert, tmp_path, monkeypatch):
     """The hub's cache as a download leaves it: two commits of one model, links to blobs."""
@@ -184,3 +195,35 @@ def test_the_cache_lies_where_the_environment_says(hub, tmp_path, name):
     known = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=known | {name: place})
     assert done.stdout.strip() == str(hub / "snapshots" / COMMIT), done.stderr
+
+
+OFFLINE = """
+import socket, sys
+def refuse(*of, **more):
+    raise AssertionError(f"the network was asked for: {of}")
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+from causalkit.errors import CausalkitError
+from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
+from causalkit_plugins.encoders.transformer import Transformer
+for encoder in (Transformer, SentenceTransformerEncoder):
+    for model in sys.argv[1:]:
+        try:
+            print(encoder(model=model).encode(["oat bars"]).shape)
+        except CausalkitError as error:
+            print(type(error).__name__)
+"""
+
+
+def test_nothing_goes_to_the_network_even_where_it_may(bert, hub, tmp_path):
+    sentences = tmp_path / "sentences"
+    shutil.copytree(bert, sentences)
+    save_sentences(sentences, "mean", width=16)
+    pooling = {"word_embedding_dimension": 16, "pooling_mode": ["mean", "max"]}
+    (sentences / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    known = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
+    command = [sys.executable, "-c", OFFLINE, "org/tiny", "org/other", "nothing-there", str(sentences)]
+    env = known | {"HF_HUB_CACHE": str(tmp_path / "hub"), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    direct, library = [str((1, 16)), "ModelUnavailable", "ModelUnavailable", str((1, 16))], str((1, 32))
+    assert done.stdout.splitlines() == [*direct, *direct[:3], library], done.stderr
+    assert done.stderr == ""
