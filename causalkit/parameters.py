@@ -291,6 +291,14 @@ def _same(a: Any, b: Any) -> bool:
         return False
 
 
+_TOLD = {
+    "list_type": "must be a list; put one thing alone in [ ] too",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+}
+"""What pydantic says less plainly, by its types of errors."""
+
+
 def parameter_problems(cls: type, error: ValidationError) -> typing.Iterator[Problem]:
     """Pydantic's errors as problems a user can act on, keys relative to the parameters."""
     known = list(parameter_model(cls).model_fields)
@@ -301,7 +309,8 @@ def parameter_problems(cls: type, error: ValidationError) -> typing.Iterator[Pro
         elif found["type"] == "missing":
             yield Problem(path, ": required, and missing")
         else:
-            text = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            told = _TOLD[found["type"]].format_map(found.get("ctx", {})) if found["type"] in _TOLD else found["msg"]
+            text = told.removeprefix("Value error, ").replace("Input should be", "must be")
             yield Problem(path, f" = {_short(found['input'])}: {text}")
 
 

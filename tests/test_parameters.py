@@ -163,3 +163,18 @@ def test_fields_of_a_base_component_are_kept() -> None:
 
     assert Longer(dim=2, extra=3).get_params() == {"dim": 2, "extra": 3}
     assert parameter_help(Longer) == {"dim": "How many dimensions.", "extra": "One more."}
+
+
+def test_lists_that_are_none_or_too_short_are_told_in_plain_words() -> None:
+    @component
+    class Several:
+        """Several numbers."""
+
+        of: Annotated[list[int], Field(min_length=2)]
+        "Which."
+
+    for given, said in ((3, "of = 3: must be a list; put one thing alone in [ ] too"), ([3], "must have at least 2")):
+        with pytest.raises(InvalidParameter) as caught:
+            Several(of=given)
+        assert said in str(caught.value)
+        assert "validation" not in str(caught.value)

@@ -75,6 +75,7 @@ def render(console: Console, run: Run) -> None:
         console.print(answer)
     _render_list(console, run)
     _render_measurements(console, run)
+    _render_notes(console, run)
     console.print()
     if run.report_path.exists():
         console.print("Report: ", style="bold", end="")
@@ -148,6 +149,22 @@ def _render_measurements(console: Console, run: Run) -> None:
         table.add_row(title, _with_interval(of[own]), *(f"{of[b].value:.3g}" if b in of else "" for b in beside))
     console.print()
     console.print(table)
+
+
+def _render_notes(console: Console, run: Run) -> None:
+    """What encoders met, such as texts that were cut; nothing where there was nothing."""
+    from rich.padding import Padding
+
+    from causalkit.reporting.from_run import notes_of_encoders
+    from causalkit.reporting.words import clean
+
+    notes = list(notes_of_encoders(run))
+    if not notes:
+        return
+    console.print()
+    console.print("What encoders met:")
+    for note in notes:
+        console.print(Padding(clean(note), (0, 0, 0, 2), expand=False), markup=False, highlight=False)
 
 
 def _title(measurement: Measurement) -> str:

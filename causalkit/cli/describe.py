@@ -86,7 +86,7 @@ def _describe_config(section: str | None, out: Output) -> None:
 def _render(console: Any, entry: Entry, cls: type, schema: dict[str, Any]) -> None:
     console.print(f"{entry.kind} {entry.name}, from {entry.distribution} {entry.version}".rstrip())
     console.print()
-    console.print(schema.get("description") or entry.declaration.summary)
+    console.print(_flowing(schema.get("description") or entry.declaration.summary))
     required = set(schema.get("required", ()))
     rows = []
     for name, field in schema.get("properties", {}).items():
@@ -122,11 +122,19 @@ def _render_rows(console: Any, rows: list[tuple[str, str, str]]) -> None:
     for name, default, text in rows:
         console.print(f"{name}  ({'required' if default == 'required' else f'default {default}'})", style="bold")
         if text:
-            console.print(Padding(text, (0, 0, 0, 4), expand=False))
+            console.print(Padding(_flowing(text), (0, 0, 0, 4), expand=False))
+
+
+def _flowing(text: str) -> str:
+    """Paragraphs in one line each, for the terminal to break; tables, lists and formulas as they stand."""
+    return "\n\n".join(
+        " ".join(lines) if all(line[:1].strip("-*| ") for line in lines) else "\n".join(lines)
+        for lines in (paragraph.splitlines() for paragraph in text.split("\n\n"))
+    )
 
 
 def _default(value: Any) -> str:
-    return "none" if value is None else str(plain_json(value))
+    return "none" if value is None else str(plain_json(value)) or "empty"
 
 
 def type_of(field: dict[str, Any], schema: dict[str, Any]) -> str:

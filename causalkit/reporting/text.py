@@ -16,7 +16,7 @@ WIDTH = 100
 
 
 def render_text(view: ReportView, *, top: int = 5) -> str:
-    """The question, the answer, naive to adjusted, what weakens it, and the `top` recommendations.
+    """The question, the answer, naive to adjusted, what weakens it, what encoders met, the `top` recommendations.
 
     No colours, no control characters; lines of at most 100 characters but for long words.
     """
@@ -26,7 +26,8 @@ def render_text(view: ReportView, *, top: int = 5) -> str:
         _wrap(answer(view)),
         _ladder(view, units),
         _items(view),
-        "What weakens it\n" + "\n".join(_wrap(f"{c.level}: {c.text}", "  - ") for c in caveats(view)),
+        _listed("What weakens it", [f"{c.level}: {c.text}" for c in caveats(view)]),
+        _listed("What encoders met", view.met),
         _recommended(recommendations(view, units), units, top),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -35,6 +36,10 @@ def render_text(view: ReportView, *, top: int = 5) -> str:
 def _wrap(text: str, lead: str = "") -> str:
     hang = " " * len(lead)
     return textwrap.fill(clean(text), WIDTH, initial_indent=lead, subsequent_indent=hang, break_long_words=False)
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([title, *(_wrap(line, "  - ") for line in lines)]) if lines else ""
 
 
 def _ladder(view: ReportView, units: Units) -> str:

@@ -200,6 +200,14 @@ def test_a_component_is_described(capsys):
     assert schema["properties"]["folds"]["description"]
 
 
+def test_paragraphs_of_a_description_flow_and_formulas_stand(capsys):
+    out = call(capsys, "describe", "encoder", "behaviour")[1]
+    told = out[out.index("The mean is what") : out.index("input:")].split("\n\n")
+    assert all(len(line) > 60 for line in told[0].splitlines()[:-1]), told[0]  # broken by the terminal alone
+    assert told[1].startswith("    rows it stands for × max(0, ")
+    assert "revision: text  (default empty)" in call(capsys, "describe", "encoder", "clip")[1]
+
+
 def test_what_a_component_assumes_is_described_in_words(capsys):
     told = json.loads(call(capsys, "describe", "estimator", "difference-in-means", "--json")[1])
     assert told["assumes"]["randomised"] == ASSUMPTIONS["randomised"].sentence

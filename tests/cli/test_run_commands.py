@@ -46,6 +46,16 @@ def test_a_run_prints_its_list_and_where_it_is(folder, tmp_path, capsys):
     assert "\x1b" not in out + err
 
 
+def test_a_run_and_its_report_in_text_say_what_encoders_met(folder, tmp_path, capsys):
+    options = ("--runs-dir", tmp_path, "-o", "encode={item: lsa, user: behaviour}", "-q")
+    code, out, _ = call(capsys, "run", folder / "shop.yaml", "--until", "encode", *options)
+    assert code == 0
+    assert "\nWhat encoders met:\n  behaviour: histories are of " in out
+    code, out, _ = call(capsys, "report", "latest", "--text", "--runs-dir", tmp_path)
+    assert code == 0
+    assert "\nWhat encoders met\n  - behaviour: histories are of " in out
+
+
 def test_a_run_prints_measurements_beside_baselines(folder, tmp_path, capsys):
     options = ("--until", "evaluate", "--runs-dir", tmp_path, "-o", "evaluate=[cp@3]", "-q")
     code, out, _ = call(capsys, "run", folder / "shop.yaml", *options)

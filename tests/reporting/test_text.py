@@ -34,3 +34,10 @@ def test_an_empty_run():
     made = render_text(ReportView(name="empty"))
     assert "No effect was estimated in this run." in made
     assert "nothing was ranked" in made
+
+
+def test_what_encoders_met_is_listed_where_there_is_any():
+    view = sample.view()
+    made = render_text(replace(view, met=("mini: the texts of 12 of 812 items were cut at the model's limit",)))
+    assert "\nWhat encoders met\n  - mini: the texts of 12 of 812 items were cut at the model's limit\n" in made
+    assert "What encoders met" not in render_text(view)
