@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ import numpy.typing as npt
 
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable
-from causalkit_plugins.encoders._batches import plan, side_by_side
-from causalkit_plugins.encoders._devices import devices_of
+from causalkit_plugins.encoders._batches import longest_first, plan, tokens_for
+from causalkit_plugins.encoders._devices import Replica, devices_of, spread
 from causalkit_plugins.encoders._loading import load_module
 from causalkit_plugins.encoders._pixels import Preparation, ahead, preparation_of, reading_images
 from causalkit_plugins.encoders._safety import module_folders
@@ -46,11 +47,12 @@ class Clip:
         """Vectors, float32 `[n, width]`, and which texts were cut at the model's limit."""
         tokens = self.tokenise(texts)
         lengths = [len(ids) for ids in tokens.ids]
-        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-        rows = [order[start:stop] for start, stop in plan([lengths[i] for i in order])]
+        order = longest_first(lengths)
+        bounds = plan([lengths[i] for i in order], tokens_for(self.device))
+        rows = [order[start:stop] for start, stop in bounds]
         vectors = np.empty((len(lengths), self.width), np.float32)
-        with side_by_side(self.device) as run:
-            made = run(lambda at: self._read([tokens.ids[i] for i in at]), rows)
+        with spread([Replica(self.module, self.device)]) as run:
+            made = run(lambda _, at: self._read([tokens.ids[i] for i in at]), rows)
             for at, part in zip(rows, context.track(made, "encoding texts", len(rows)), strict=True):
                 vectors[at] = part
         return vectors, tokens.cut
@@ -66,18 +68,20 @@ class Clip:
         if not len(paths):
             return vectors, sound
         parts = [range(start, min(start + BATCH_IMAGES, len(paths))) for start in range(0, len(paths), BATCH_IMAGES)]
-
-        def opened(part: range) -> list[Floats | None]:
-            return [self.preparation.read(paths[i]) for i in part]
-
-        with reading_images(), side_by_side(self.device) as run:
-            if self.device == "cpu":  # threads that have a batch each decode it too
-                made = run(lambda part: self._seen(opened(part)), parts)
-            else:
-                made = run(self._seen, ahead(opened, parts))
+        with reading_images(), closing(self._opened_and_seen(paths, parts)) as made:
             for part, (found, whole) in zip(parts, context.track(made, "encoding images", len(parts)), strict=True):
                 vectors[part], sound[part] = found, whole
         return vectors, sound
+
+    def _opened_and_seen(self, paths: Sequence[str], parts: Sequence[range]) -> Generator[tuple[Floats, Flags]]:
+        def opened(part: range) -> list[Floats | None]:
+            return [self.preparation.read(paths[i]) for i in part]
+
+        if self.device != "cpu":
+            yield from map(self._seen, ahead(opened, parts))
+            return
+        with spread([Replica(self.module, self.device)]) as run:  # threads that have a batch each decode it too
+            yield from run(lambda _, part: self._seen(opened(part)), parts)
 
     def _read(self, tokens: list[list[int]]) -> Floats:
         import torch

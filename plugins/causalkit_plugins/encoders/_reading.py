@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from causalkit_plugins.encoders._batches import plan
+from causalkit_plugins.encoders._batches import longest_first, plan
 from causalkit_plugins.encoders._tokens import Tokens
 
 __all__ = ["Part", "Reading", "spaced"]
@@ -49,7 +49,7 @@ class Reading:
     def parts(self, most: int) -> Iterator[Part]:
         """Parts of at most `most` padded tokens, or one text, in a plan that depends on the texts alone."""
         seen: dict[tuple[int, ...], int] = {}
-        order = _longest_first([len(text) for text in self.texts])
+        order = longest_first([len(text) for text in self.texts])
         for start in range(0, len(order), WINDOW):
             yield from self._window(order[start : start + WINDOW], most, seen)
 
@@ -63,7 +63,7 @@ class Reading:
                 new.append(k)
             else:
                 self.same[i] = first
-        new = [new[k] for k in _longest_first([len(tokens.ids[k]) for k in new])]
+        new = [new[k] for k in longest_first([len(tokens.ids[k]) for k in new])]
         for start, stop in plan([len(tokens.ids[k]) for k in new], most):
             at = new[start:stop]
             yield Part([window[k] for k in at], [tokens.ids[k] for k in at], [tokens.prompt[k] for k in at])
@@ -71,9 +71,5 @@ class Reading:
 
 def spaced(texts: Sequence[str], some: int) -> list[int]:
     """Places of `some` texts, short, long and between: a choice that depends on the texts alone."""
-    order = _longest_first([len(text) for text in texts])
+    order = longest_first([len(text) for text in texts])
     return [order[k] for k in np.unique(np.linspace(0, len(order) - 1, some).round().astype(int))] if order else []
-
-
-def _longest_first(lengths: Sequence[int]) -> list[int]:
-    return sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))

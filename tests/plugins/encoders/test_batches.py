@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders._batches import BATCH_TOKENS, plan, side_by_side
+from causalkit_plugins.encoders._batches import BATCH_TOKENS, plan
 from causalkit_plugins.encoders._reading import Reading, spaced
 from causalkit_plugins.encoders._tokens import Tokens
 
@@ -15,7 +15,7 @@ def words(texts):
 
 @pytest.mark.parametrize("lengths", [[], [1], [BATCH_TOKENS * 3], [300, 200, 7, 7, 7, 1], [5] * 1000], ids=str)
 def test_batches_hold_all_texts_in_order_and_are_as_full_as_they_may(lengths):
-    bounds = list(plan(lengths))
+    bounds = list(plan(lengths, BATCH_TOKENS))
     assert [i for start, stop in bounds for i in range(start, stop)] == list(range(len(lengths)))
     for start, stop in bounds:
         assert stop - start == 1 or (stop - start) * lengths[start] <= BATCH_TOKENS
@@ -47,8 +47,3 @@ def test_some_texts_are_chosen_by_the_texts_alone():
     assert spaced(texts, 3) == [99, 49, 0]
     assert spaced(["a"], 4) == [0]
     assert spaced([], 4) == []
-
-
-def test_results_come_in_the_order_of_parts():
-    with side_by_side("cpu") as run:
-        assert list(run(lambda part: part * 2, range(20))) == list(range(0, 40, 2))
