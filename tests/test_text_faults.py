@@ -202,6 +202,21 @@ def test_what_encoders_met_is_said_where_the_report_tells_of_text() -> None:
     assert "were cut" not in render_report(sample.view())
 
 
+def test_what_stands_between_backticks_in_a_note_is_set_as_code_and_nothing_else_is_markup() -> None:
+    notes = ("of texts: `clean: {text: plain}` takes <b> out", "column 'a`b' is odd")
+    view = sample.view()
+    page = render_report(replace(view, dataset=replace(view.dataset, notes=notes)))
+    assert "of texts: <code>clean: {text: plain}</code> takes &lt;b&gt; out" in page
+    assert "column &#39;a`b&#39; is odd" in page
+
+
+def test_a_report_says_how_to_measure_what_text_adds() -> None:
+    view = sample.view()
+    assert "<code>evaluate: [held-out-error]</code> measures it" not in render_report(view)
+    page = render_report(replace(view, text=replace(view.text, with_text=float("nan"), without_text=float("nan"))))
+    assert "<code>evaluate: [held-out-error]</code> measures it" in page
+
+
 def test_a_receipt_that_begins_with_a_right_to_left_name_is_still_read_from_left_to_right() -> None:
     view = sample.view()
     told = tuple(replace(receipt, text="قميص was never shown in the data.") for receipt in view.explanation)

@@ -178,9 +178,13 @@ class _Sections:
     def encode(self, node: Node | None) -> dict[str, Selection]:
         made = {}
         for key, inner in self.named(node, "encode", ("item", "user")):
-            selection = self.resolver.resolve("encoder", inner, f"encode.{key}")[0]
-            if selection is not None:
-                made[key] = selection
+            selection, built = self.resolver.resolve("encoder", inner, f"encode.{key}")
+            if selection is None:
+                continue
+            if key == "item" and getattr(built, "input", "") == "histories":
+                told = f" = {selection.use!r}: reads histories, and items have none; write {{user: {selection.use}}}"
+                self.problems.append(Problem(f"encode.{key}", told, inner.where))
+            made[key] = selection
         return made
 
     def estimate(self, node: Node | None) -> dict[str, Selection]:

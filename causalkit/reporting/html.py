@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from causalkit.reporting import checks, parts
 from causalkit.reporting.graph_marks import evidence_of
@@ -58,7 +58,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "count": count, "number": number, "percent": percent, "joined": joined, "shortened": shortened,
-        "evidence": evidence_of,
+        "evidence": evidence_of, "with_code": _with_code,
     }  # fmt: skip
     environment.globals |= {"shape": _legend_shape}
     return environment
@@ -69,6 +69,14 @@ def _shown(value: object) -> object:
     if isinstance(value, Markup) or value is None or callable(value):
         return value
     return shortened(value, MOST_WORDS) if isinstance(value, str) else value
+
+
+def _with_code(text: str) -> Markup:
+    """A text in which what stands between backticks is set as code."""
+    parts = str(_shown(text)).split("`")
+    if len(parts) % 2 == 0:  # one is open: they are no marks
+        return escape("`".join(parts))
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
 
 
 def _legend_shape(kind: str, style: str) -> Markup:

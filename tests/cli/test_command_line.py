@@ -200,6 +200,14 @@ def test_a_component_is_described(capsys):
     assert schema["properties"]["folds"]["description"]
 
 
+@pytest.mark.parametrize("encoder", ["behaviour", "{use: pca, params: {of: behaviour}}"])
+def test_check_refuses_histories_of_items(encoder, capsys):
+    code, _, err = call(capsys, "check", "shop", "-o", f"encode.item={encoder}")
+    assert code == 2
+    assert "reads histories, and items have none; write {user: " in " ".join(err.split())
+    assert call(capsys, "check", "shop", "-o", f"encode.user={encoder}")[0] == 0
+
+
 def test_paragraphs_of_a_description_flow_and_formulas_stand(capsys):
     out = call(capsys, "describe", "encoder", "behaviour")[1]
     told = out[out.index("The mean is what") : out.index("input:")].split("\n\n")
