@@ -17,6 +17,7 @@ from causalkit_plugins.encoders._batches import longest_first, plan, tokens_for
 from causalkit_plugins.encoders._devices import Replica, devices_of, spread
 from causalkit_plugins.encoders._loading import load_module
 from causalkit_plugins.encoders._pixels import Preparation, ahead, preparation_of, reading_images
+from causalkit_plugins.encoders._recent import Recent, stamp
 from causalkit_plugins.encoders._safety import module_folders
 from causalkit_plugins.encoders._texts import read_json, refuse_absent
 from causalkit_plugins.encoders._tokens import Tokeniser, load_tokeniser, tokeniser_of
@@ -29,6 +30,7 @@ __all__ = ["Clip", "load_clip"]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
+_RECENT: Recent[Clip] = Recent(1)
 BATCH_IMAGES = 16
 """Images per batch: the plan depends on the inputs alone, so that a run can be repeated."""
 
@@ -112,8 +114,6 @@ def load_clip(folder: Path, context: Context) -> Clip:
     ModelUnavailable : another make of model, or files that are broken or lack weights.
     UsageError : a device that torch does not have here.
     """
-    import torch
-
     place = _place(folder)
     kind = read_json(place / "config.json", dict).get("model_type")
     if kind != "clip":
@@ -123,6 +123,12 @@ def load_clip(folder: Path, context: Context) -> Clip:
         )
     device = devices_of(context.device)[0]  # of several the first: reading images takes longer than seeing them
     refuse_absent(device)
+    return _RECENT.get((stamp(place), place, device), lambda: _load(place, device))
+
+
+def _load(place: Path, device: str) -> Clip:
+    import torch
+
     tokeniser, preparation = load_tokeniser(place), preparation_of(place)
     module: Any = load_module(place, dtype=torch.float32)
     side, told = module.config.vision_config.image_size, module.config.text_config
