@@ -17,7 +17,7 @@ from pathlib import Path
 
 from causalkit.errors import DataError
 
-__all__ = ["file_fingerprint", "frame_source", "library_versions", "source_hash"]
+__all__ = ["file_fingerprint", "files_below", "frame_source", "library_versions", "source_hash"]
 
 _BESIDE = {"cli", "examples", "reporting", "testing"}
 """Parts of the frame that change no artifact of a cached step."""
@@ -38,7 +38,7 @@ def file_fingerprint(places: Iterable[Path], *, sample_above: int | None = None)
     """
     digest = hashlib.sha256()
     for place in places:
-        for path in sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]:
+        for path in files_below(place) if place.is_dir() else [place]:
             try:
                 told = path.stat()
                 digest.update(f"{path.relative_to(place).as_posix()} {told.st_size}\0".encode())
@@ -46,6 +46,19 @@ def file_fingerprint(places: Iterable[Path], *, sample_above: int | None = None)
             except OSError as error:
                 raise DataError(f"{path} cannot be read: {error.strerror}", "Check its path and permissions.") from None
     return digest.hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder, those in linked folders too; a folder that is met again is not read again."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        if (told := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(told)
+        found += [path for name in names if (path := Path(place) / name).is_file()]
+    return sorted(found)
 
 
 def _content(path: Path, changed: int, size: int, sample_above: int | None) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from causalkit.components import Context
 from causalkit.config import load_config
 from causalkit.registry import default_registry
-from causalkit.steps.keys import step_key
+from causalkit.steps.keys import component_key, step_key
 
 ROLES = {"shopper": "user", "product": "item", "shown": "treatment", "bought": "outcome", "age": "covariate"}
 COLUMNS = {name: {"role": role} for name, role in ROLES.items()}
@@ -34,3 +34,17 @@ def test_the_order_of_columns_counts() -> None:
 def test_whoever_is_given_the_estimator_hangs_on_what_it_is(step: str) -> None:
     """Also where its effects are the same: an explainer may say how they were estimated."""
     assert key(step) != key(step, estimate="difference-in-means")
+
+
+def test_a_strangers_encoder_hangs_on_the_libraries_that_built_ins_work_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`minilm` names neither torch nor transformers: it runs the built-in `transformer`."""
+    from causalkit.config import Selection
+    from causalkit.steps import keys
+
+    registry = default_registry()
+    chosen = Selection("minilm", {})
+    before, versions = component_key(registry, "encoder", chosen, Context()), keys.library_versions
+    assert before == component_key(registry, "encoder", chosen, Context())
+    newer = {"causalkit": (("transformers", "999"),)}
+    monkeypatch.setattr(keys, "library_versions", lambda name: newer.get(name) or versions(name))
+    assert before != component_key(registry, "encoder", chosen, Context())

@@ -105,9 +105,13 @@ def step_key(
 
 
 def component_key(registry: Registry, kind: str, selection: Selection, context: Context) -> str:
-    """Hash of a component: its parameters, its code and versions, what it reads from outside, and what it holds."""
+    """Hash of a component: its parameters, its code and versions, what it reads from outside, and what it holds.
+
+    Versions of causalkit's own libraries are in it whosesoever it is: a stranger's may work through a built-in one.
+    """
     outside = [] if kind == "dataset" else list(_outside(registry.build(kind, selection.to_dict()), context))
-    return _hashed(selection.to_dict(), _code(registry, kind, selection.to_dict()), outside)
+    code = _code(registry, kind, selection.to_dict())
+    return _hashed(selection.to_dict(), code, outside, library_versions("causalkit"))
 
 
 def outermost(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable, UsageError
 from causalkit_plugins.encoders._quiet import loading, said
+from causalkit_plugins.encoders._safety import refuse_unread
 from causalkit_plugins.encoders._texts import refuse_absent
 from causalkit_plugins.encoders._tokens import Tokeniser, one_thread
 
@@ -30,7 +31,7 @@ def through_library(
 
     Raises
     ------
-    ModelUnavailable : the library cannot load it.
+    ModelUnavailable : the library cannot load it, or would read other files than those that are read here.
     UsageError : a precision that the library does not have, or a device that torch does not have here.
     """
     import torch
@@ -42,6 +43,7 @@ def through_library(
             f"{model!r} is run by the sentence-transformers library, which gives float32 here, not {precision}",
             "Leave `precision` out.",
         )
+    refuse_unread(model, folder)
     try:
         with loading():
             from sentence_transformers import SentenceTransformer

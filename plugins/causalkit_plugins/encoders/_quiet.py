@@ -1,20 +1,30 @@
-"""Loading without the libraries' own bars and warnings, and what their errors say, in a line."""
+"""Loading without a network, pickles, or the libraries' own bars; and what their errors say, in a line."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["loading", "said"]
 
 _LONGEST = 300
+_TORCH = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+"""Variables by which torch is told of pickles: the first forbids them, the second allows them."""
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """No progress bar and no warning of transformers while loading; put back after."""
+    """No progress bar and no warning of transformers while loading, and nothing unsafe; put back after.
+
+    A model's settings reach far into the libraries. Whatever they ask for there, the hub is not asked, and torch
+    builds no objects from a pickle.
+    """
+    from huggingface_hub import constants
     from transformers.utils import logging
 
+    own, offline = {name: os.environ.pop(name, None) for name in _TORCH}, constants.HF_HUB_OFFLINE
+    os.environ[_TORCH[0]], constants.HF_HUB_OFFLINE = "1", True
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -24,6 +34,9 @@ def loading() -> Iterator[None]:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
+        constants.HF_HUB_OFFLINE = offline
+        del os.environ[_TORCH[0]]
+        os.environ.update({name: value for name, value in own.items() if value is not None})
 
 
 def said(error: Exception) -> str:

@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 
 from causalkit.errors import ModelUnavailable, UsageError
-from causalkit.provenance import file_fingerprint
+from causalkit.provenance import file_fingerprint, files_below
 from causalkit_plugins.encoders._safety import refuse_unsafe
 from causalkit_plugins.encoders._texts import read_json
 
@@ -68,9 +68,9 @@ def weights_fingerprint(model: str, revision: str = "", *, trust_remote_code: bo
 def folder_pin(folder: Path) -> str:
     """Hash of the names and contents of all files in a model's folder, but for hidden ones: 64 hex digits."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in files_below(folder):
         name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in name.parts):
+        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts):
             digest.update(f"{name.as_posix()} {file_fingerprint([path])}\0".encode())
     return digest.hexdigest()
 
