@@ -162,7 +162,7 @@ class Cache:
         return self.folder / "parts" / f"{step}-{key}"
 
     def vectors(self, key: str) -> Path:
-        """Where an encoder's vectors are kept, by text."""
+        """Where an encoder's vectors are kept, by content."""
         return self.folder / "vectors" / key
 
     @property
