@@ -13,7 +13,7 @@ from causalkit.testing.checks._inputs import inputs_of
 from causalkit.testing.kit import NotApplicable, Subject
 from causalkit.types import EmbeddingTable
 
-__all__ = ["assert_same", "encoded", "fitted", "one_vector", "reads", "told", "tried_on"]
+__all__ = ["assert_same", "encoded", "explained", "fitted", "one_vector", "reads", "told", "tried_on"]
 
 _TOLERANCE = 1e-4
 """How far two vectors of one input may be apart, as a share of the longest: rounding, on any device."""
@@ -62,6 +62,21 @@ def assert_same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32], what: st
     assert apart <= _TOLERANCE * max(size, 1e-12), (
         f"{what}: vectors that are up to {apart:.2g} apart, of a length of {size:.2g}; they must be the same"
     )
+
+
+def explained(x: Any, y: Any, x_new: Any, y_new: Any) -> float:
+    """Share of the variance of `y_new` that a ridge explains, its penalty chosen by leave-one-out."""
+    mean, scale = x.mean(0), max(float(x.std()), 1e-12)
+    x, x_new, centre = (x - mean) / scale, (x_new - mean) / scale, y.mean()
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    uy = u.T @ (y - centre)
+    best = (np.inf, np.zeros(x.shape[1]))
+    for penalty in 10.0 ** np.arange(-2, 5):
+        shrunk = s**2 / (s**2 + penalty)
+        left = (y - centre) - u @ (shrunk * uy)
+        error = float(((left / (1 - (u**2 @ shrunk) - 1 / len(y))) ** 2).mean())
+        best = min(best, (error, vt.T @ (s / (s**2 + penalty) * uy)), key=lambda pair: pair[0])
+    return float(1 - ((y_new - centre - x_new @ best[1]) ** 2).mean() / ((y_new - centre) ** 2).mean())
 
 
 def told(inputs: Sequence[Any]) -> list[Any]:

@@ -10,8 +10,16 @@ import numpy as np
 from causalkit.components import INPUTS, Context
 from causalkit.errors import NotFitted
 from causalkit.testing.checks._contexts import shaken
-from causalkit.testing.checks._encoding import assert_same, encoded, fitted, one_vector, reads, told, tried_on
-from causalkit.testing.checks._ridge import explained
+from causalkit.testing.checks._encoding import (
+    assert_same,
+    encoded,
+    explained,
+    fitted,
+    one_vector,
+    reads,
+    told,
+    tried_on,
+)
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.testing.worlds import text_world
 from causalkit.types import Multimodal

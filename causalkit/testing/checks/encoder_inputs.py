@@ -11,9 +11,8 @@ import numpy as np
 
 from causalkit.components import Context
 from causalkit.errors import CausalkitError
-from causalkit.testing.checks._encoding import assert_same, encoded, fitted, one_vector, reads, tried_on
+from causalkit.testing.checks._encoding import assert_same, encoded, explained, fitted, one_vector, reads, tried_on
 from causalkit.testing.checks._inputs import planted_histories
-from causalkit.testing.checks._ridge import explained
 from causalkit.testing.kit import NotApplicable, Subject, check
 from causalkit.types import Histories, History, Multimodal
 
