@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
+from causalkit.provenance import files_below
+
 __all__ = ["Recent", "stamp"]
 
 T = TypeVar("T")
@@ -32,7 +34,10 @@ class Recent(Generic[T]):
             return self.kept[key]
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a file in `folder` does: paths, sizes and times of change, without reading them."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+def stamp(folder: Path) -> tuple[tuple[str, int, int, int, int], ...]:
+    """What changes when a file in `folder` does, without reading any.
+
+    The time of the last change of content alone does not tell: copying keeps it.
+    """
+    told = ((str(path), path.stat()) for path in files_below(folder))
+    return tuple((name, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns) for name, of in told)
