@@ -81,6 +81,6 @@ def refuse_absent(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises depends on its build
         raise UsageError(
-            f"the device {device!r} cannot be used here: {str(error).splitlines()[0]}",
+            f"the device {device!r} cannot be used here: {str(error).splitlines()[0].partition('. ')[0]}",
             "Use --device cpu, or a machine and a build of torch that have it.",
         ) from error

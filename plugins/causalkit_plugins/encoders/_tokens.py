@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from causalkit.errors import ModelUnavailable
+from causalkit.errors import ModelUnavailable, UsageError
 from causalkit_plugins.encoders._quiet import loading, said
 
 __all__ = ["Tokeniser", "Tokens", "load_tokeniser", "one_thread", "tokeniser_of"]
@@ -61,7 +61,12 @@ class Tokeniser:
         return cls(backend, limit, filler, known)
 
     def __call__(self, texts: Sequence[str], prompt: str = "", *, pool_prompt: bool = True) -> Tokens:
-        """Tokens of `prompt + text` for each text; where the prompt ends is only found for `pool_prompt=False`."""
+        """Tokens of `prompt + text` for each text; where the prompt ends is only found for `pool_prompt=False`.
+
+        Raises
+        ------
+        UsageError : the prompt alone fills the limit.
+        """
         whole = [_sound(prompt + text) for text in texts]
         with one_thread():
             made = self.backend.encode_batch_fast([self._head(text, 1) for text in whole])
@@ -70,12 +75,23 @@ class Tokeniser:
                 while not made[i].overflowing and len(self._head(text, share)) < len(text):
                     share *= 8
                     made[i] = self.backend.encode_batch_fast([self._head(text, share)])[0]
-            own = [] if pool_prompt or not prompt else _without_end(self.backend.encode_batch_fast([_sound(prompt)])[0])
+            alone = self.backend.encode_batch_fast([_sound(prompt)])[0] if prompt else None
+        if alone is not None:
+            self._refuse_nothing_but(alone)
+        own = [] if pool_prompt or alone is None else _without_end(alone)
         return Tokens(
             self._known([one.ids or [self.filler] for one in made]),
             np.array([bool(one.overflowing) for one in made], bool),
             [_in_common(own, one.ids) for one in made],
         )
+
+    def _refuse_nothing_but(self, prompt: Any) -> None:
+        """A prompt that leaves no room: all texts would have one vector."""
+        if len(prompt.ids) >= self.limit and self.backend.truncation["direction"] == "right":
+            raise UsageError(
+                f"the prompt alone fills the {self.limit} tokens that are read of a text, and leaves none for the text",
+                "Shorten the prompt, raise `max_tokens`, or choose a model that reads longer texts.",
+            )
 
     def _known(self, ids: list[list[int]]) -> list[list[int]]:
         highest = max((max(one) for one in ids), default=0)
@@ -122,7 +138,18 @@ def load_tokeniser(folder: Path, *, trusted: bool = False, lower: bool = False) 
 
 
 def tokeniser_of(loaded: Any, limit: int, filler: int, known: int) -> Tokeniser:
-    """A loaded tokeniser cut to `limit`, for a model that knows so many tokens."""
+    """A loaded tokeniser cut to `limit`, for a model that knows so many tokens.
+
+    Raises
+    ------
+    UsageError : a limit that leaves no room beside the special tokens; `tokenizers` would then cut nothing.
+    """
+    own = loaded.num_special_tokens_to_add()
+    if limit <= own:
+        raise UsageError(
+            f"texts cut at {limit} tokens leave no room for words: the tokeniser adds {own} of its own to each",
+            f"Set max_tokens to {own + 1} or more.",
+        )
     if not loaded.is_fast:
         return Tokeniser(_Slow(loaded, limit), limit, filler, known)
     return Tokeniser.cutting(loaded.backend_tokenizer, limit, loaded.truncation_side, filler, known)

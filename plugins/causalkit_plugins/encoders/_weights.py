@@ -123,7 +123,8 @@ def _missing(model: str, revision: str) -> ModelUnavailable:
             "Give the folder that `save_pretrained` or `hf download --local-dir` wrote.",
         )
     else:
-        how = f"`hf download {model}{f' --revision {revision}' if revision else ''}` where there is a network"
+        hub = model if "/" in model else _ORGANISATION + model
+        how = f"`hf download {hub}{f' --revision {revision}' if revision else ''}` where there is a network"
     at = f" at revision {revision!r}" if revision and not model.startswith(_PACKAGE) else ""
     return ModelUnavailable(
         f"the model {model!r} is not on this machine{at}",

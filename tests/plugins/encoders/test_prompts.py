@@ -72,10 +72,13 @@ def test_a_text_that_leaves_no_token_but_the_prompts_counts_whole(tmp_path):
 
 
 def test_the_prompt_counts_towards_the_limit(folder):
-    encoder = Transformer(model=str(folder), prompt="word " * 30, max_tokens=20)
-    vectors = encoder.encode(["oat bars", "rye bread"])
+    encoder = Transformer(model=str(folder), prompt="word " * 5, max_tokens=20)
+    alike = ["word word oat bars", "word word rye bread"]
+    vectors = encoder.encode(alike)
     assert encoder.marks_["truncated"].all()
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+    bare = Transformer(model=str(folder), max_tokens=20).encode(alike)
+    assert abs(bare[0] - bare[1]).max() > 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +116,12 @@ def test_a_model_that_names_a_prompt_that_it_does_not_bring(prompted, tmp_path):
     (folder / "config_sentence_transformers.json").write_text(json.dumps({"default_prompt_name": "query"}))
     with pytest.raises(ModelUnavailable, match="names 'query' as its prompt, and brings none"):
         SentenceTransformerEncoder(model=str(folder)).encode(["a"])
+
+
+def test_a_prompt_that_leaves_no_room_for_the_text_is_refused(tmp_path):
+    folder = str(tiny_model(tmp_path / "bert"))
+    for pool_prompt in (True, False):
+        encoder = Transformer(model=folder, prompt="oat " * LIMIT, pool_prompt=pool_prompt)
+        with pytest.raises(UsageError, match="the prompt alone fills the 48 tokens"):
+            encoder.encode(["oat bars", "rye bread"])
+    assert Transformer(model=folder, prompt="oat " * (LIMIT - 4)).encode(["oat bars", "rye bread"]).any()

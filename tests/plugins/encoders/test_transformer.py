@@ -93,7 +93,7 @@ def test_a_clone_encodes_alike_and_progress_is_told(bert):
 def test_a_missing_model_says_how_to_get_it_and_what_works_without():
     with pytest.raises(ModelUnavailable, match="'no-such-model' is not on this machine") as error:
         Transformer(model="no-such-model").encode(["a"])
-    assert "hf download no-such-model" in str(error.value)
+    assert "hf download sentence-transformers/no-such-model" in str(error.value)
     assert "lsa" in str(error.value)
 
 
