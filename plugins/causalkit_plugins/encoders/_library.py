@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable, UsageError
+from causalkit_plugins.encoders._batches import longest_first
 from causalkit_plugins.encoders._quiet import loading, said
 from causalkit_plugins.encoders._safety import refuse_unread
 from causalkit_plugins.encoders._texts import refuse_absent
@@ -34,8 +35,6 @@ def through_library(
     ModelUnavailable : the library cannot load it, or would read other files than those that are read here.
     UsageError : a precision that the library does not have, or a device that torch does not have here.
     """
-    import torch
-
     device = context.device.partition(",")[0]  # the library takes one
     refuse_absent(device)
     if precision not in ("auto", "float32"):
@@ -44,28 +43,14 @@ def through_library(
             "Leave `precision` out.",
         )
     refuse_unread(model, folder)
-    try:
-        with loading():
-            from sentence_transformers import SentenceTransformer
-
-            loaded = SentenceTransformer(
-                str(folder),
-                device=device,
-                local_files_only=True,
-                trust_remote_code=trusted,
-                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-            )
-    except Exception as error:  # what broken files, or a model's own code, bring about is not known beforehand
-        raise ModelUnavailable(
-            f"the model at {folder} cannot be loaded: {said(error)}", "Get its files again, or choose another model."
-        ) from error
+    loaded = _loaded(folder, device, trusted)
     if model in _INSTRUCTOR:  # as the library does with these names
         loaded.set_pooling_include_prompt(False)
     cut = _cutter(loaded, prompt)
 
     def encode(texts: list[str], context: Context) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[Any]]]:
         vectors = np.empty((len(texts), int(loaded.get_embedding_dimension() or 0)), np.float32)
-        order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), i))
+        order = longest_first([len(text) for text in texts])
         starts = range(0, len(texts), _PART)
         for start in context.track(starts, "encoding texts", len(starts)):
             context.check()
@@ -76,6 +61,26 @@ def through_library(
         return vectors, cut(texts)
 
     return encode
+
+
+def _loaded(folder: Path, device: str, trusted: bool) -> Any:
+    import torch
+
+    try:
+        with loading():
+            from sentence_transformers import SentenceTransformer
+
+            return SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=trusted,
+                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+            )
+    except Exception as error:  # what broken files, or a model's own code, bring about is not known beforehand
+        raise ModelUnavailable(
+            f"the model at {folder} cannot be loaded: {said(error)}", "Get its files again, or choose another model."
+        ) from error
 
 
 def _cutter(loaded: Any, prompt: str) -> Callable[[list[str]], dict[str, npt.NDArray[Any]]]:
