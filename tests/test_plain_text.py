@@ -43,6 +43,7 @@ WALES = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
         ("\u202eegnaro\u202c \u2066x\u2069", "egnaro x"),
         ("hid\U000e0068\U000e0069den", "hidden"),
         ("x\u200dy", "xy"),
+        ("<\u200bb>bold</b\u200b> &am\u200bp; <p&#x200d;>plain", "bold & plain"),
         ("e\u0301clair", "éclair"),
         (" a \t\n b\u00a0\u3000c ", "a b c"),
     ],

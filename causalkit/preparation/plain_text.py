@@ -11,6 +11,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -99,20 +100,18 @@ def plain_column(values: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, int]
 
 
 def _steps(text: str) -> tuple[str, tuple[str, ...]]:
-    """The plain text, and which of `STEPS` changed it."""
-    changed: list[str] = []
-    for name, step in (
-        ("html", _without_markup),
-        ("control", lambda t: _CONTROL.sub(" ", t)),
-        ("invisible", lambda t: _INVISIBLE.sub(r"\1", t)),
-        ("form", _composed),
-        ("space", lambda t: " ".join(t.split())),
-    ):
-        made = step(text)
-        if made != text and not (name == "space" and changed):
-            changed.append(name)
-        text = made
-    return text, tuple(changed)
+    """The plain text, and which of `STEPS` changed it; taken anew, for what was invisible may have hidden markup."""
+    changed: dict[str, None] = {}
+    for _ in range(_TWICE):
+        before = text
+        for name, step in _DONE:
+            made = step(text)
+            if made != text and not (name == "space" and changed):
+                changed[name] = None
+            text = made
+        if text == before or not ("<" in text or "&" in text):
+            break
+    return text, tuple(name for name in STEPS if name in changed)
 
 
 def _without_markup(text: str) -> str:
@@ -156,3 +155,12 @@ def _too_many_marks() -> re.Pattern[str]:
     marks = [code for code in range(0x300, sys.maxunicode) if unicodedata.combining(chr(code))]
     kept = "".join(map(chr, marks))
     return re.compile(f"([{kept}]{{{_MARKS}}})[{kept}]+")
+
+
+_DONE: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("html", _without_markup),
+    ("control", lambda text: _CONTROL.sub(" ", text)),
+    ("invisible", lambda text: _INVISIBLE.sub(r"\1", text)),
+    ("form", _composed),
+    ("space", lambda text: " ".join(text.split())),
+)
