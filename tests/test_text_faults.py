@@ -16,6 +16,7 @@ from causalkit import preparation
 from causalkit.errors import DataError
 from causalkit.reporting.html import render_report
 from causalkit.reporting.words import clean
+from causalkit.run_handle import Run
 from causalkit.runner import open_run
 from causalkit.types import Column, Dataset, Schema, Table
 from tests.command import causalkit
@@ -88,11 +89,20 @@ def test_every_sort_of_text_is_counted_and_the_numbers_are_told(folder: Path) ->
     assert "\x1b" not in shown.out
 
 
-def test_the_run_stands_vectors_are_finite_and_notes_are_kept(folder: Path) -> None:
-    done = causalkit("run", "config.yaml", "--until", "encode", cwd=folder)
+@pytest.fixture(params=[pytest.param(".csv", marks=NUL_IN_CSV), ".parquet"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
+    """A run over either sort of file; over Parquet the one of everything."""
+    if request.param == ".parquet":
+        whole = request.getfixturevalue("ran")
+        return open_run(whole.name, whole.parent)
+    write_log(tmp_path, request.param)
+    done = causalkit("run", "config.yaml", "--until", "encode", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
-    run = open_run("latest", folder / "runs")
+    return open_run("latest", tmp_path / "runs")
+
+
+def test_the_run_stands_vectors_are_finite_and_notes_are_kept(run: Run) -> None:
     vectors = run.embeddings.item.vectors
     assert vectors.shape[0] == len(TEXTS)
     assert np.isfinite(vectors).all()
@@ -105,10 +115,11 @@ def test_the_run_stands_vectors_are_finite_and_notes_are_kept(folder: Path) -> N
     assert "5 longer than 100,000 characters (the longest 1,000,000)" in notes
 
 
-def test_texts_made_plain_are_counted_and_then_nothing_is_left_to_say_of_them(folder: Path) -> None:
-    done = causalkit("run", "config.yaml", "-o", "clean.text=plain", "--until", "encode", cwd=folder)
+def test_texts_made_plain_are_counted_and_then_nothing_is_left_to_say_of_them(tmp_path: Path) -> None:
+    write_log(tmp_path, ".parquet")
+    done = causalkit("run", "config.yaml", "-o", "clean.text=plain", "--until", "encode", cwd=tmp_path)
     assert done.code == 0, done.err
-    run = open_run("latest", folder / "runs")
+    run = open_run("latest", tmp_path / "runs")
     titles = dict(zip(TEXTS, run.dataset.items["title"], strict=True))
     assert titles["html"] == "rye bread & butter"
     assert titles["escaped"] == "dark rye"
