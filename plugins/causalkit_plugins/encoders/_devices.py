@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from causalkit.errors import UsageError
 
-__all__ = ["Replica", "devices_of", "spread"]
+__all__ = ["Replica", "devices_of", "refuse_absent", "spread"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,6 +41,19 @@ def devices_of(device: str) -> tuple[str, ...]:
             "Name devices of one kind, such as cuda:0,cuda:1.",
         )
     return named
+
+
+def refuse_absent(device: str) -> None:
+    """Raise `UsageError` where torch cannot compute on `device` on this machine."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises depends on its build
+        raise UsageError(
+            f"the device {device!r} cannot be used here: {str(error).splitlines()[0].partition('. ')[0]}",
+            "Use --device cpu, or a machine and a build of torch that have it.",
+        ) from error
 
 
 @contextmanager

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from causalkit.components import Context
 from causalkit_plugins.encoders import _batches
-from causalkit_plugins.encoders._devices import Replica, devices_of, spread
+from causalkit_plugins.encoders._devices import Replica, devices_of, refuse_absent, spread
 from causalkit_plugins.encoders._loading import filler_of, load_module, pad_of, probe, token_limit, vocabulary
 from causalkit_plugins.encoders._pooling import Pooling, pooled
 from causalkit_plugins.encoders._precision import Precision, Settled, forms_of, kind_of, settled
 from causalkit_plugins.encoders._reading import WINDOW, Part, Reading, spaced
 from causalkit_plugins.encoders._recent import Recent, stamp
-from causalkit_plugins.encoders._texts import normalised, refuse_absent
+from causalkit_plugins.encoders._texts import normalised
 from causalkit_plugins.encoders._tokens import Tokeniser, Tokens, load_tokeniser, tokeniser_of
 
 __all__ = ["Marks", "Precision", "TextModel", "load_text_model"]

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
-from causalkit.errors import ModelUnavailable, UsageError
+from causalkit.errors import ModelUnavailable
 
-__all__ = ["blocks", "distinct", "normalised", "read_json", "refuse_absent", "text_of", "without_model"]
+__all__ = ["blocks", "distinct", "normalised", "read_json", "text_of", "without_model"]
 
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T", dict[str, Any], list[Any])
@@ -71,16 +71,3 @@ def normalised(vectors: Floats) -> Floats:
 def without_model(encoder: Any) -> dict[str, Any]:
     """What of an encoder goes to another process: all but the loaded model, which is loaded there again."""
     return {name: value for name, value in vars(encoder).items() if not name.startswith("_loaded")}
-
-
-def refuse_absent(device: str) -> None:
-    """Raise `UsageError` where torch cannot compute on `device` on this machine."""
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises depends on its build
-        raise UsageError(
-            f"the device {device!r} cannot be used here: {str(error).splitlines()[0].partition('. ')[0]}",
-            "Use --device cpu, or a machine and a build of torch that have it.",
-        ) from error
