@@ -20,6 +20,7 @@ START, END = "<!-- figures: python docs/make_figures.py -->", "<!-- end of figur
 TITLES = {
     "quickstart": "The main job, on real data",
     "shop": "Ranking by effect against the planted truth, 20 simulated shops",
+    "encoders/equal": "Vectors: batched beside one by one, and beside sentence-transformers",
     "encoders/helps": "How much text helps",
     "encoders/many": "Ten million texts, a kill in the middle",
     "pooling": "What calendar terms cost and save, on calendars where nothing happened",
