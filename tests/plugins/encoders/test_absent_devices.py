@@ -1,7 +1,7 @@
 """A device that torch does not have here is told in a line, whatever torch has to say of it."""
 
 import pytest
-from causalkit_plugins.encoders._texts import refuse_absent
+from causalkit_plugins.encoders._devices import refuse_absent
 
 from causalkit.errors import UsageError
 
