@@ -283,3 +283,26 @@ def test_workers_make_the_same_to_the_last_bit(tmp_path: Path, monkeypatch: pyte
     assert len(Counted.texts) == len(set(TEXTS[:300])) > 100  # too few shards to pay
     assert (few == serial[:300]).all()
     assert held(tmp_path / "serial") == held(tmp_path / "spread")
+
+
+def test_what_is_kept_may_be_freed_while_it_is_being_kept(tmp_path: Path) -> None:
+    """`runs gc` beside a run takes its vectors away, and does not stop it."""
+    from threading import Event, Thread
+
+    from causalkit.store.cache import Cache
+
+    cache, done = Cache(tmp_path), Event()
+
+    def free() -> None:
+        while not done.wait(0.04):
+            cache.trim(0.0)
+
+    freeing = Thread(target=free)
+    freeing.start()
+    try:
+        store, keys = VectorStore(cache.vectors("k")), content_keys([b"%d" % i for i in range(400)])
+        for i in range(400):
+            store.keep(keys[i : i + 1], np.ones((1, 3), np.float32), {})
+    finally:
+        done.set()
+        freeing.join()

@@ -23,6 +23,8 @@ Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float32]
 Marks = Mapping[str, npt.NDArray[Any]]
 _MARK = "mark."
+_TRIES = 5
+"""How often a shard is written where that fails."""
 
 
 def content_keys(contents: Iterable[bytes]) -> Keys:
@@ -78,12 +80,23 @@ class VectorStore:
         held: dict[str, npt.NDArray[Any]] = {_MARK + name: mark for name, mark in marks.items()}
         held |= {"keys": keys, "vectors": vectors}
         try:
-            write_arrays(self.folder / f"{name}.safetensors", held, {})
+            self._write(self.folder / f"{name}.safetensors", held)
         except OSError as error:  # the folder itself cannot be made
             raise StoreError(
                 f"vectors cannot be kept in {self.folder}: {error.strerror or error}",
                 "Free space or make the folder writable, or choose another with --runs-dir.",
             ) from error
+
+    def _write(self, place: Path, held: Marks) -> None:
+        """Again where it fails: another process may be freeing what is kept here, and this one goes on."""
+        for left in reversed(range(_TRIES)):
+            try:
+                write_arrays(place, held, {})
+            except (StoreError, OSError):
+                if not left:
+                    raise
+            else:
+                return
 
 
 def _keys_in(place: Path) -> Keys | None:
