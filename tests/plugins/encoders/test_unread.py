@@ -136,3 +136,19 @@ def test_linked_folders_are_part_of_what_a_model_is(bert, tmp_path):
     (tmp_path / "shared" / "own.py").write_text("2")
     after = folder_pin(folder), weights_fingerprint(str(folder))
     assert np.all(np.array(before) != np.array(after))
+
+
+def test_models_loaded_at_once_leave_the_process_as_it_was():
+    from concurrent.futures import ThreadPoolExecutor
+    from time import sleep
+
+    from huggingface_hub import constants
+
+    def load(seconds):
+        with loading():
+            sleep(seconds)
+
+    before = constants.HF_HUB_OFFLINE, dict(os.environ)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(load, [0.02, 0.01, 0.03, 0.01]))
+    assert (constants.HF_HUB_OFFLINE, dict(os.environ)) == before
