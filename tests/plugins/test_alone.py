@@ -22,12 +22,15 @@ from causalkit.types import Dataset, Outputs, StepRecord
 
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("estimator", "shared"): {"of": {"use": "difference-in-means"}},
+    ("encoder", "concat"): {"of": [{"use": "hashing"}, {"use": "lsa"}]},
+    ("encoder", "pca"): {"of": {"use": "hashing"}},
 }
 """What has no default, beside files."""
 ELSEWHERE = {
     ("dataset", "complete-journey"): "counts a year of a grocer's rows, in tests of its own",
     ("encoder", "transformer"): "needs weights and torch, in tests of its own",
     ("encoder", "sentence-transformer"): "needs weights and torch, in tests of its own",
+    ("encoder", "clip"): "needs weights and torch, in tests of its own",
     ("estimator", "dowhy"): "imports dowhy, in tests of its own",
 }
 """Built here, and used elsewhere, with the reason."""
