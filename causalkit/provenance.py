@@ -139,7 +139,8 @@ def _places(module: str) -> list[Path]:
         return []
     told = spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else [])
     within = ([Path(place), *Path(place).parents] for place in told)
-    return [next(place for place in places if place.exists()) for places in within]
+    found = (next(place for place in places if place.exists()) for places in within)
+    return list(dict.fromkeys(found))  # a folder may come twice on sys.path, and now and then once
 
 
 def _hash_of(place: Path) -> str:

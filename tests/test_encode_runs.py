@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import pytest
+from test_encode_step import Centred, Counted, Letters
+from test_runner import SHOP
 
 import causalkit as ck
 from causalkit.cold_items import with_cold_items
@@ -20,8 +22,6 @@ from causalkit.registry import Registry
 from causalkit.serving import rows_of
 from causalkit.steps.shelf import vector_stores
 from causalkit.store.cache import Cache
-from tests.test_encode_step import Centred, Counted, Letters
-from tests.test_runner import SHOP
 
 SHARED = SHOP | {"estimate": {"use": "shared", "params": {"of": "difference-in-means"}}}
 

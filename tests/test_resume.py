@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from test_runner import SHOP as WHOLE
+from test_runner import registry_with
 
 import causalkit as ck
 from causalkit.components import Context, component
@@ -19,8 +21,6 @@ from causalkit.steps.keys import NEEDS
 from causalkit.steps.shelf import Shelf
 from causalkit.store.cache import Cache
 from causalkit.types import StepRecord
-from tests.test_runner import SHOP as WHOLE
-from tests.test_runner import registry_with
 
 SHOP = WHOLE | {"estimate": {"use": "shared", "params": {"of": "difference-in-means"}}}
 

@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from causalkit_plugins.encoders.hashing import Hashing
+from test_runner import SHOP, registry_with
 
 import causalkit as ck
 from causalkit.components import Context, component
 from causalkit.config import Selection, load_config
 from causalkit.errors import ConfigError, Interrupted
 from causalkit.steps.keys import component_key
-from tests.test_runner import SHOP, registry_with
 
 YAML = """
 data: {{use: simulated, params: {{users: 60, items: 12, weeks: 8}}}}
