@@ -109,6 +109,15 @@ class Context:
 
         return np.random.default_rng(self.seed(name))
 
+    @property
+    def device_kind(self) -> str:
+        """The sort of `device`, whichever and however many there are: `"cpu"`, `"cuda"` ….
+
+        >>> Context(device="cuda:0,cuda:1").device_kind
+        'cuda'
+        """
+        return self.device.partition(",")[0].partition(":")[0]
+
     def under(self, name: str) -> Context:
         """The same context with its seeds derived under `name`, for a held component."""
         return replace(self, root_seed=self.seed(name))

@@ -140,7 +140,7 @@ def _places(module: str) -> list[Path]:
     told = spec.submodule_search_locations or ([spec.origin] if spec.has_location and spec.origin else [])
     within = ([Path(place), *Path(place).parents] for place in told)
     found = (next(place for place in places if place.exists()) for places in within)
-    return list(dict.fromkeys(found))  # a folder may come twice on sys.path, and now and then once
+    return list(dict.fromkeys(found))  # a namespace package has a folder as often as sys.path leads to it
 
 
 def _hash_of(place: Path) -> str:

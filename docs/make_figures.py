@@ -23,6 +23,7 @@ TITLES = {
     "encoders/throughput": "Texts through MiniLM, beside sentence-transformers",
     "encoders/equal": "Vectors: batched beside one by one, and beside sentence-transformers",
     "encoders/helps": "How much text helps",
+    "encoders/tastes": "What user vectors are worth where a taste is hidden",
     "encoders/many": "Ten million texts, a kill in the middle",
     "pooling": "What calendar terms cost and save, on calendars where nothing happened",
     "kill": "Runs that are killed and taken up again",

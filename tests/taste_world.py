@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from causalkit_plugins.estimators.regression import Regression
 
-from causalkit.types import Column, Dataset, EmbeddingTable, Schema, Table
+from causalkit.types import Column, Dataset, EmbeddingTable, Estimand, Schema, Table
 
 SCHEMA = Schema(
     (
@@ -60,6 +61,18 @@ def taste_world(
     dataset = Dataset(Table(log), SCHEMA, pd.DataFrame(index=item_ids), pd.DataFrame(index=user_ids))
     table = EmbeddingTable(item_ids, vectors.astype(np.float32), "planted")
     return TasteWorld(dataset, table, tastes, (effect * (1 - unprompted)).mean(0))
+
+
+def bias(world: TasteWorld, rows: Dataset, users: EmbeddingTable | None) -> float:
+    """Mean error of items' effects, adjusted for the users' vectors where there are any."""
+    names = [] if users is None else ["taste_0", "taste_1"]
+    if users is not None:
+        vectors = users.at(pd.Index(rows.interactions.frame()["user"].astype(object)))
+        columns = [Column(name, "covariate", "continuous", 0) for name in names]
+        rows = rows.with_columns(columns, **dict(zip(names, vectors.T, strict=True)))
+    estimand = Estimand("shown", "bought", adjustment=tuple(names))
+    found = Regression().fit(rows, estimand).effects_.item["effect"]
+    return float((found.reindex(world.items.ids).to_numpy() - world.effects).mean())
 
 
 def _logistic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

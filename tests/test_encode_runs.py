@@ -167,6 +167,7 @@ def test_vectors_serve_the_same_encoder_on_the_same_kind_of_device_alone(tmp_pat
 
     usual = folders()
     assert len(usual) == 1
+    assert folders("cpu,cpu") == usual
     assert folders("cuda:1") == folders("cuda") == folders("cuda:0,cuda:1") != usual
     assert len({*usual, *folders("mps"), *folders(pooling="cls"), *folders(max_tokens=9)}) == 4
 

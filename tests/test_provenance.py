@@ -58,6 +58,13 @@ def test_a_namespace_package_counts_wherever_it_lies(site: Path, monkeypatch: py
     assert follows("stranger_space.two.plugin", "two", site / "b/stranger_space/two/plugin.py")
 
 
+def test_a_folder_counts_once_however_often_sys_path_leads_to_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(site, "stranger_room/plugin.py")
+    once = source_hash("stranger_room.plugin", "room")
+    monkeypatch.syspath_prepend(str(site))
+    assert source_hash("stranger_room.plugin", "room") == once
+
+
 def test_everything_that_a_distribution_installs_counts(site: Path) -> None:
     write(site, "stranger_plugin.py", "stranger_core/__init__.py", "stranger_core/sums.py")
     info = site / "stranger_two-1.dist-info"

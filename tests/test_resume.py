@@ -98,6 +98,7 @@ def test_another_seed_reuses_nothing_that_draws(own: Path) -> None:
 
 
 def test_results_of_another_device_are_reused_only_when_asked(own: Path) -> None:
+    assert done(ck.run(SHOP, runs_dir=own, device="cpu,cpu", until="estimate")) == set(), "the same kind, twice"
     with_cuda = ck.run(SHOP, runs_dir=own, device="cuda", until="estimate")
     assert done(with_cuda) == {"encode", "discover", "estimate"}
     shutil.rmtree(own / ".cache")

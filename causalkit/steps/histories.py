@@ -129,7 +129,7 @@ def _order(user: Places, time: npt.NDArray[np.float64], item: Places) -> Places:
     items = int(item.max(initial=0)) + 1
     if (int(user.max(initial=0)) + 1) * (len(times) + 1) * items >= 2**63:
         return np.lexsort((item, when, user))
-    return np.argsort((user * len(times) + when) * items + item, kind="stable")  # three times as fast
+    return np.argsort((user * len(times) + when) * items + item, kind="stable")  # sooner than by several keys
 
 
 def _places(values: pd.Series[Any], ids: pd.Index) -> Places:

@@ -16,8 +16,8 @@ __all__ = ["states_of_images"]
 def states_of_images(config: Config, registry: Registry, dataset: Callable[[], Dataset]) -> str:
     """Hash of sizes and times of the images that encoders of a config read; empty where none reads any.
 
-    `dataset` is only asked for where one does. Contents are left to the vectors' own keys: sizes and times of
-    100,000 images take half a second, reading them far longer.
+    `dataset` is only asked for where one does. Contents are left to the vectors' own keys: sizes and times are
+    read far sooner than images.
     """
     sides = [
         side

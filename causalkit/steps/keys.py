@@ -82,7 +82,7 @@ def _made_by(registry: Registry, kind: str, selection: Any) -> Iterator[tuple[st
 def step_key(
     step: str, config: Config, registry: Registry, context: Context, inputs: Mapping[str, str], data: str, device: str
 ) -> str:
-    """The key of a step; `inputs` are digests by step, `data` what is known of the files that it reads."""
+    """The key of a step; `inputs` are digests by step, `data` what is known of its files, `device` a kind of device."""
     needs, written = NEEDS[step], config.to_dict()
     chosen = [
         component_key(registry, _KINDS[section], selection, context)
@@ -97,7 +97,7 @@ def step_key(
         chosen,
         {name: inputs.get(name, "") for name in needs.steps},
         data if step in _FROM_FILES else "",
-        "" if step in _ON_ANY_DEVICE else device.partition(":")[0],
+        "" if step in _ON_ANY_DEVICE else device,
         platform.python_version_tuple()[:2],
         frame_source(),
         library_versions("causalkit"),

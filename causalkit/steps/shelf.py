@@ -53,7 +53,8 @@ class Shelf:
         if not self.key(step):
             return None
         data = self._files(step)
-        devices = [self.context.device] + [d for d in _DEVICES if self.any_device and d != self.context.device]
+        own = self.context.device_kind
+        devices = [own] + [d for d in _DEVICES if self.any_device and d != own]
         for device in devices:
             entry = self.cache.find(step, self._key(step, data, device))
             if entry is not None and not (self.fresh and entry.made_by != self.run):
@@ -69,7 +70,7 @@ class Shelf:
     def key(self, step: str) -> str:
         """The key of a step that is about to begin; empty where it hangs on rows that are not read yet."""
         data = self._files(step)
-        return "" if step == "load" and not data else self._key(step, data, self.context.device)
+        return "" if step == "load" and not data else self._key(step, data, self.context.device_kind)
 
     def keep(self, step: str, made: Filled, seconds: float) -> Entry:
         """Keep what a step has just made; raises `DataError` for a log that changed while it was read."""
@@ -82,7 +83,7 @@ class Shelf:
         data = (self._source or f"rows {made['fingerprint']}") if step == "load" else self._files(step)
         entry = self.cache.keep(
             step,
-            self._key(step, data, self.context.device),
+            self._key(step, data, self.context.device_kind),
             self.run,
             seconds,
             lambda draft: _write(draft, step, made),
@@ -168,7 +169,6 @@ def vector_stores(
     """Where the pointwise encoders of a config keep their vectors, held ones too, by selection."""
     from causalkit.steps.kept import can_be_kept
 
-    device = context.device.partition(":")[0]
     kept = [
         part
         for chosen in config.encode.values()
@@ -176,7 +176,7 @@ def vector_stores(
         for part in outermost(registry, "encoder", chosen, can_be_kept)
     ]
     keys = {written(part.to_dict()): component_key(registry, "encoder", part, context) for part in kept}
-    return {told: VectorStore(cache.vectors(f"{key}-{device}"), read_only) for told, key in keys.items()}
+    return {told: VectorStore(cache.vectors(f"{key}-{context.device_kind}"), read_only) for told, key in keys.items()}
 
 
 def _write(draft: Draft, step: str, made: Filled) -> None:

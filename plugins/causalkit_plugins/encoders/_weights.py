@@ -12,9 +12,8 @@ from pathlib import Path
 from causalkit.errors import ModelUnavailable, UsageError
 from causalkit.provenance import file_fingerprint, files_below
 from causalkit_plugins.encoders._safety import refuse_unsafe
-from causalkit_plugins.encoders._texts import read_json
 
-__all__ = ["find_weights", "folder_pin", "read_json", "weights_fingerprint"]
+__all__ = ["find_weights", "folder_pin", "weights_fingerprint"]
 
 _PACKAGE = "package:"
 """What `package:NAME/FOLDER` begins with: a folder in an installed import package."""

@@ -12,14 +12,13 @@ import pandas as pd
 import pytest
 from causalkit_plugins.encoders import behaviour
 from causalkit_plugins.encoders.behaviour import Behaviour
-from causalkit_plugins.estimators.regression import Regression
-from taste_world import TasteWorld, taste_world
+from taste_world import TasteWorld, bias, taste_world
 
 from causalkit import preparation
 from causalkit.config import SplitPlan
 from causalkit.errors import InvalidParameter, NotFitted, UsageError
 from causalkit.steps.histories import histories_of
-from causalkit.types import Column, Dataset, EmbeddingTable, Estimand, Histories, History, Split
+from causalkit.types import Dataset, EmbeddingTable, Histories, History, Split
 
 ITEMS = EmbeddingTable(pd.Index(["a", "b", "c"]), np.array([[1, 0], [0, 2], [-1, 1]], np.float32), "planted")
 
@@ -192,8 +191,8 @@ def test_vectors_of_discovery_rows_stand_in_for_a_taste_that_no_column_holds() -
     world = taste_world()
     dataset, split, users = _users(world, "DET")
     rows = split.take(dataset, "training")
-    assert _bias(world, rows, None) > 0.1
-    assert 0 < _bias(world, rows, users) < 0.7 * _bias(world, rows, None)
+    assert bias(world, rows, None) > 0.1
+    assert 0 < bias(world, rows, users) < 0.7 * bias(world, rows, None)
 
 
 def test_vectors_of_training_rows_take_part_of_the_effect_away() -> None:
@@ -205,19 +204,7 @@ def test_vectors_of_training_rows_take_part_of_the_effect_away() -> None:
     ids, histories, (note,) = histories_of(dataset, blind, world.items)
     assert "must not stand for confounders" in note
     leaking = EmbeddingTable(ids, Behaviour().fit(histories).encode(histories), "behaviour")
-    plain, honest, leaked = (_bias(world, rows, table) for table in (None, users, leaking))
+    plain, honest, leaked = (bias(world, rows, table) for table in (None, users, leaking))
     assert abs(plain) < 0.015
     assert abs(honest - plain) < 0.004
     assert leaked - plain < -0.02
-
-
-def _bias(world: TasteWorld, rows: Dataset, users: EmbeddingTable | None) -> float:
-    """Mean error of items' effects, adjusted for the users' vectors where there are any."""
-    names = [] if users is None else ["taste_0", "taste_1"]
-    if users is not None:
-        vectors = users.at(pd.Index(rows.interactions.frame()["user"].astype(object)))
-        columns = [Column(name, "covariate", "continuous", 0) for name in names]
-        rows = rows.with_columns(columns, **dict(zip(names, vectors.T, strict=True)))
-    estimand = Estimand("shown", "bought", adjustment=tuple(names))
-    found = Regression().fit(rows, estimand).effects_.item["effect"]
-    return float((found.reindex(world.items.ids).to_numpy() - world.effects).mean())
