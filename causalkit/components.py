@@ -201,7 +201,12 @@ class Encoder(Protocol):
 
 @_kind("discoverer")
 class Discoverer(Protocol):
-    """Variables in, a causal graph out."""
+    """Variables in, a causal graph out.
+
+    What it may say beside: `takes_prior = True`: `discover` takes the keyword `prior: StructurePrior | None`, beliefs
+    that weigh with the data; `takes_pairs = True`: it takes the keyword `pairs: Sequence[tuple[str, str]] | None`, the
+    only pairs to ask about. Either may be a property, for a discoverer that holds others.
+    """
 
     def discover(
         self, variables: Variables, knowledge: Knowledge | None = None, *, context: Context = ...

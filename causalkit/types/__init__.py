@@ -1,5 +1,6 @@
 """What flows between components: frozen dataclasses over numpy and pandas, external ids everywhere."""
 
+from causalkit.types.answers import Answers, Question, Usage
 from causalkit.types.dataset import Dataset, PairTruth, Propensities, Split, Truth
 from causalkit.types.derived import adjustment_columns
 from causalkit.types.effects import (
@@ -16,12 +17,13 @@ from causalkit.types.effects import (
 from causalkit.types.embeddings import Embeddings, EmbeddingTable
 from causalkit.types.estimand import Estimand, Target
 from causalkit.types.explanation import Explanation, Receipt
-from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Separation
+from causalkit.types.graph import CausalGraph, Edge, Evidence, Mark, Opinion, Relation, Separation
 from causalkit.types.histories import Histories
 from causalkit.types.inputs import History, Multimodal
 from causalkit.types.parquet_table import ParquetTable
+from causalkit.types.prior import StructurePrior
 from causalkit.types.ranking import RANKING_COLUMNS, Ranking
-from causalkit.types.result import NO_TEXT, Answers, Facts, Measurement, Outputs, Question, RunResult, StepRecord
+from causalkit.types.result import NO_TEXT, Facts, Measurement, Outputs, RunResult, StepRecord
 from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
 from causalkit.types.table import Table
@@ -58,6 +60,7 @@ __all__ = [
     "Mark",
     "Measurement",
     "Multimodal",
+    "Opinion",
     "Outputs",
     "PairTruth",
     "ParquetTable",
@@ -66,6 +69,7 @@ __all__ = [
     "Question",
     "Ranking",
     "Receipt",
+    "Relation",
     "Role",
     "RunResult",
     "Schema",
@@ -75,9 +79,11 @@ __all__ = [
     "Split",
     "Status",
     "StepRecord",
+    "StructurePrior",
     "Table",
     "Target",
     "Truth",
+    "Usage",
     "Variables",
     "Verdicts",
     "Words",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,10 @@ from causalkit.errors import DataError, nearest
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["CausalGraph", "Edge", "Evidence", "Mark", "Separation"]
+__all__ = ["CausalGraph", "Edge", "Evidence", "Mark", "Opinion", "Relation", "Separation"]
 
 Mark = Literal["->", "--", "<->", "o->", "o-o"]
+Relation = Literal["a->b", "b->a", "none", "unsure"]
 SHOWN = 12
 """Edges that `repr` shows, the surest first."""
 
@@ -32,13 +33,18 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Edge:
-    """`source mark target`, with a confidence in [0, 1] and the evidence for it."""
+    """`source mark target`, with a confidence in [0, 1] and the evidence for it.
+
+    `strength` is how strong the dependence is, on the scale that the evidence names (a partial correlation, nats
+    of mutual information …); None where the discoverer has none.
+    """
 
     source: str
     target: str
     mark: Mark = "->"
     confidence: float = 1.0
     evidence: tuple[Evidence, ...] = ()
+    strength: float | None = None
 
     def __str__(self) -> str:
         return f"{self.source} {self.mark} {self.target}"
@@ -55,6 +61,26 @@ class Separation:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """One answer of a language model (or a person) about two variables.
+
+    Parameters
+    ----------
+    a, b : the two, in the order in which they were asked about.
+    said : the direction, `none` for no direct cause either way, `unsure` where it would not say.
+    probabilities : the probability that the model gave each answer, where it gives them.
+    model : who answered. `repeat` : which of several independent answers to one prompt.
+    """
+
+    a: str
+    b: str
+    said: Relation
+    model: str = ""
+    repeat: int = 0
+    probabilities: Mapping[Relation, float] | None = None
+
+
+@dataclass(frozen=True)
 class CausalGraph:
     """Named nodes and typed edges; at most one edge between two nodes.
 
@@ -64,12 +90,17 @@ class CausalGraph:
     edges : edges between them.
     separations : for pairs without an edge, what separated them, where a discoverer tested it.
     notes : what a reader must know (tests capped, variables left out …).
+    opinions : every answer about a pair that the graph took into account, abstentions among them.
+    latent : whether the graph allows for hidden common causes (a PAG): there `a -> b` says that a causes b, and
+        not that nothing unseen causes both.
     """
 
     nodes: tuple[str, ...]
     edges: tuple[Edge, ...] = ()
     separations: tuple[Separation, ...] = ()
     notes: tuple[str, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+    latent: bool = False
 
     def __post_init__(self) -> None:
         seen: set[frozenset[str]] = set()
@@ -177,12 +208,14 @@ class CausalGraph:
         return "digraph {\n" + "\n".join(lines) + "\n}\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """Nodes, edges with their evidence, separations and notes, as JSON holds them."""
+        """Nodes, edges with their evidence, separations, notes and opinions, as JSON holds them."""
         return {
             "nodes": list(self.nodes),
             "edges": [asdict(edge) for edge in self.edges],
             "separations": [asdict(separation) for separation in self.separations],
             "notes": list(self.notes),
+            "opinions": [asdict(opinion) for opinion in self.opinions],
+            "latent": self.latent,
         }
 
 

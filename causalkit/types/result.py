@@ -22,7 +22,7 @@ from causalkit.types.verdicts import Verdicts
 if TYPE_CHECKING:
     from causalkit.components import Estimator
 
-__all__ = ["NO_TEXT", "Answers", "Facts", "Measurement", "Outputs", "Question", "RunResult", "StepRecord"]
+__all__ = ["NO_TEXT", "Facts", "Measurement", "Outputs", "RunResult", "StepRecord"]
 
 NO_TEXT = "without text"
 """`Measurement.of` for the same effects fitted without item vectors."""
@@ -66,22 +66,6 @@ class Outputs:
     ranking: Ranking | None = None
     explanation: Explanation | None = None
     measurements: tuple[Measurement, ...] = ()
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question to a language model."""
-
-    id: str
-    prompt: str
-
-
-@dataclass(frozen=True)
-class Answers:
-    """A language model's answers, by question id; `None` where it gave no valid one."""
-
-    by_id: Mapping[str, Any]
-    model: str
 
 
 @dataclass(frozen=True)

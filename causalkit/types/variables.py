@@ -71,13 +71,15 @@ class Variables:
 class Knowledge:
     """What is known beforehand: tiers, required and forbidden edges, and who says so.
 
-    A variable never causes one of a lower tier. Edges are (cause, effect) pairs.
+    A variable never causes one of a lower tier. Edges are (cause, effect) pairs. `reasons` says of some edges, required
+    or forbidden, who knows it and why; of the others `source` does.
     """
 
     tiers: Mapping[str, int] = field(default_factory=dict)
     required: frozenset[tuple[str, str]] = frozenset()
     forbidden: frozenset[tuple[str, str]] = frozenset()
     source: str = "knowledge"
+    reasons: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def allows(self, cause: str, effect: str) -> bool:
         """Whether `cause -> effect` is not ruled out."""
@@ -86,6 +88,21 @@ class Knowledge:
         before, after = self.tiers.get(cause), self.tiers.get(effect)
         return before is None or after is None or before <= after
 
+    def because(self, cause: str, effect: str) -> str:
+        """Who knows it, and why, that an edge is required or forbidden."""
+        return self.reasons.get((cause, effect), self.source)
+
+    def about(self, names: Sequence[str]) -> Knowledge:
+        """The same without the tiers of variables that are not among `names`.
+
+        Raises
+        ------
+        ConfigError : it contradicts itself, or an edge names a variable that is not there.
+        """
+        known = replace(self, tiers={name: tier for name, tier in self.tiers.items() if name in names})
+        known.check(names)
+        return known
+
     def merged(self, other: Knowledge) -> Knowledge:
         """Both together; `other` wins where tiers differ. Raises `ConfigError` on a contradiction."""
         both = Knowledge(
@@ -93,6 +110,7 @@ class Knowledge:
             self.required | other.required,
             self.forbidden | other.forbidden,
             " + ".join(s for s in dict.fromkeys((self.source, other.source)) if s),
+            {**self.reasons, **other.reasons},
         )
         both.check()
         return both

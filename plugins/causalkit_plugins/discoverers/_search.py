@@ -92,14 +92,14 @@ def _edges(names: Sequence[str], found: Skeleton, marks: Marks, knowledge: Knowl
             continue
         evidence = [Evidence("data", "largest p-value of the tests it survived", p)]
         if marks.directed[i, j] and not knowledge.allows(b, a):
-            evidence.append(Evidence("knowledge", f"direction: {knowledge.source}"))
+            evidence.append(Evidence("knowledge", f"direction: {knowledge.because(b, a)}"))
         mark: Literal["->", "--"] = "->" if marks.directed[i, j] else "--"
         edges.append(Edge(a, b, mark, float(np.clip(1 - p, 0, 1)), tuple(evidence)))
     return edges
 
 
 def _required(a: str, b: str, knowledge: Knowledge, p: float = float("nan")) -> Edge:
-    evidence = [Evidence("knowledge", f"required: {knowledge.source}")]
+    evidence = [Evidence("knowledge", f"required: {knowledge.because(a, b)}")]
     if not np.isnan(p):
         evidence.append(Evidence("data", "largest p-value of its tests", p))
     return Edge(a, b, "->", 1.0, tuple(evidence))

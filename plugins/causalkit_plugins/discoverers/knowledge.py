@@ -36,9 +36,7 @@ class KnowledgeGraph:
         ConfigError : knowledge that contradicts itself, or names unknown columns in an edge.
         """
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
-        tiers = {name: tier for name, tier in known.tiers.items() if name in variables.names}
-        known = Knowledge(tiers, known.required, known.forbidden, known.source)
-        known.check(variables.names)
+        known = known.about(variables.names)
         edges = [_edge(a, b, known, "required", 1.0) for a, b in sorted(known.required)]
         if self.complete:
             edges += _allowed(variables.names, known)
@@ -59,5 +57,5 @@ def _allowed(names: tuple[str, ...], known: Knowledge) -> list[Edge]:
 
 
 def _edge(a: str, b: str, known: Knowledge, why: str, confidence: float, both: bool = False) -> Edge:
-    evidence = (Evidence("knowledge", f"{why}: {known.source}"),)
+    evidence = (Evidence("knowledge", f"{why}: {known.because(a, b)}"),)
     return Edge(a, b, "--" if both else "->", confidence, evidence)

@@ -79,10 +79,7 @@ class PC:
 def _about(variables: Variables, knowledge: Knowledge | None) -> Knowledge:
     """The columns' own tiers under the knowledge given; tiers of absent columns are left aside."""
     both = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
-    tiers = {name: tier for name, tier in both.tiers.items() if name in variables.names}
-    known = Knowledge(tiers, both.required, both.forbidden, both.source)
-    known.check(variables.names)
-    return known
+    return both.about(variables.names)
 
 
 def _test(columns: Columns, variables: Variables) -> Test:
