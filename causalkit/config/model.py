@@ -193,29 +193,23 @@ def describe_config() -> tuple[ConfigRow, ...]:
     return describe_sections()
 
 
-def read_knowledge(known: Mapping[str, Any] | str | Path) -> Knowledge:
+def read_knowledge(known: Mapping[str, Any] | str | Path, names: Sequence[str] = ()) -> Knowledge:
     """The `knowledge` section of a Config, or a mapping or file written as one, as the frame's type.
+
+    Its rules and triples are spelt out among the variables `names`.
 
     Raises
     ------
-    ConfigError : it is not written as `knowledge` is, or contradicts itself.
+    ConfigError : it is not written as `knowledge` is, contradicts itself, or has a rule that names no variable.
     """
-    from causalkit.config.knowledge import knowledge_section
-    from causalkit.types import Knowledge
+    from causalkit.config.knowledge import knowledge_about, knowledge_section
 
     problems: list[Problem] = []
     node = from_python(str(known) if isinstance(known, Path) else known)
     read = knowledge_section(node, Path(), os.environ, problems)
     if problems or read is None:
         raise ConfigError("knowledge", problems or [Problem("knowledge", ": is empty")])
-    made = Knowledge(
-        tiers=read["tiers"],
-        required=frozenset((cause, effect) for cause, effect in read["required"]),
-        forbidden=frozenset((cause, effect) for cause, effect in read["forbidden"]),
-        source=read["source"],
-    )
-    made.check()
-    return made
+    return knowledge_about(read, names)
 
 
 def _read(source: str | Path | Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Node, str, Path]:

@@ -25,7 +25,7 @@ def discover(work: Work) -> Work:
     discoverer = work.build("discoverer", work.config.discover)
     drawn = discoverer.discover(lent(seen), lent(knowledge), context=work.under("discover"))
     graph = soundness.graph(drawn, seen, knowledge, work.whose("discoverer", work.config.discover))
-    graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *graph.notes))
+    graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *knowledge.notes, *graph.notes))
     return work.with_outputs(variables=seen, graph=graph)
 
 
@@ -43,6 +43,6 @@ def gather_knowledge(seen: Variables, config: Mapping[str, Any] | None) -> Knowl
     """The schema's tiers together with the config's `knowledge:`; raises `ConfigError`."""
     known = seen.knowledge()
     if config:
-        known = known.merged(read_knowledge(config))
+        known = known.merged(read_knowledge(config, seen.names))
     known.check(seen.names)
     return known

@@ -72,7 +72,7 @@ class Knowledge:
     """What is known beforehand: tiers, required and forbidden edges, and who says so.
 
     A variable never causes one of a lower tier. Edges are (cause, effect) pairs. `reasons` says of some edges, required
-    or forbidden, who knows it and why; of the others `source` does.
+    or forbidden, who knows it and why; of the others `source` does. `notes` are for whoever reads the graph.
     """
 
     tiers: Mapping[str, int] = field(default_factory=dict)
@@ -80,6 +80,7 @@ class Knowledge:
     forbidden: frozenset[tuple[str, str]] = frozenset()
     source: str = "knowledge"
     reasons: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def allows(self, cause: str, effect: str) -> bool:
         """Whether `cause -> effect` is not ruled out."""
@@ -111,6 +112,7 @@ class Knowledge:
             self.forbidden | other.forbidden,
             " + ".join(s for s in dict.fromkeys((self.source, other.source)) if s),
             {**self.reasons, **other.reasons},
+            (*self.notes, *other.notes),
         )
         both.check()
         return both
