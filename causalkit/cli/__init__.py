@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("causalkit.cli.runs:runs", "List runs; show, compare, export them; free what they keep."),
     "report": ("causalkit.cli.report:report", "Where a run's report is; --open shows it."),
     "data": ("causalkit.cli.data:data", "Look at the log that a config names."),
-    "graph": ("causalkit.cli.graph:graph", "A run's causal graph, shown or written for other tools."),
+    "graph": ("causalkit.cli.graph:graph", "A run's causal graph: shown, written for other tools, or for review."),
 }
 """Name → where the command is, and the line that `--help` shows."""
 

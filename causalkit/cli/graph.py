@@ -1,4 +1,4 @@
-"""`causalkit graph`: a run's causal graph, shown or written for other tools."""
+"""`causalkit graph`: a run's causal graph, shown, written for other tools, or for review."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMATS = ("gml", "dot", "json")
 
 @click.group()
 def graph() -> None:
-    """Show a run's causal graph, or write it for other tools."""
+    """Show a run's causal graph, or write it for other tools or for review."""
 
 
 @graph.command()
@@ -82,6 +82,40 @@ def export(run: str, sort: str | None, file: Path | None, runs_dir: str, out: Ou
         out.say(f"{len(_graph_of(opened).edges)} edges in {file}")
     shown = None if file else text
     document = {"run": opened.id, "format": chosen, "out": str(file) if file else None, "text": shown}
+    out.result(document, lambda _: click.echo(shown, file=out.stream, nl=False) if shown else None)
+
+
+@graph.command()
+@click.argument("run", default="latest")
+@click.option("--out", "file", type=click.Path(path_type=Path), help="Where to; without, to stdout.")
+@click.option("--overwrite", is_flag=True, help="Write over a file that is there, decisions in it too.")
+@runs_dir_option
+@common_options
+def edit(run: str, file: Path | None, overwrite: bool, runs_dir: str, out: Output) -> None:
+    """Write RUN's causal graph as YAML for review.
+
+    Each edge stands with its evidence and a place to decide: keep, reverse, remove, and why. The edited file goes
+    back in as knowledge: `causalkit run CONFIG -o knowledge=FILE`. RUN is a path, the start of a run's name, or
+    `latest` (the default).
+    """
+    from causalkit.errors import UsageError
+    from causalkit.exporting import check_destination
+    from causalkit.graph_review import review_of
+    from causalkit.runner import open_run
+    from causalkit.store.atomic import replacing
+
+    if file is not None:
+        check_destination(file, (".yaml", ".yml"))
+        if file.exists() and not overwrite:
+            raise UsageError(f"{file} is there already, and may hold decisions", "Name another file, or --overwrite.")
+    opened = open_run(run, runs_dir)
+    text = review_of(opened)
+    if file is not None:
+        with replacing(file.resolve()) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        out.say(f"{len(_graph_of(opened).edges)} edges in {file}; decide, then `causalkit run … -o knowledge={file}`")
+    shown = None if file else text
+    document = {"run": opened.id, "out": str(file) if file else None, "text": shown}
     out.result(document, lambda _: click.echo(shown, file=out.stream, nl=False) if shown else None)
 
 

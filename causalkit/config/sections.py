@@ -29,7 +29,10 @@ DEFAULTS = {"rank": "uplift", "baselines": ["random", "popularity"], "naive": "d
 HELP = {
     "data": ("required", "The log: a dataset component, such as `tables` for files of your own."),
     "encode": ("none", "Encoders by what they encode: `item`, `user`. A bare encoder encodes items. Absent: no text."),
-    "knowledge": ("none", "Tiers, required and forbidden edges: a mapping, or the path of a YAML file that holds one."),
+    "knowledge": (
+        "none",
+        "Tiers, required and forbidden edges, rules, triples, a reviewed graph: a mapping, the path of a YAML file that holds one, or a list of these.",
+    ),
     "discover": ("none", "The discoverer of the causal graph. Absent: design alone decides what is adjusted for."),
     "estimate": ("required", "Estimators by level: `item`, `segment`, `pair`. A bare one fills the level it declares."),
     "refute": ("none", "Refuters: what tries to break the estimate. Absent: nothing does, and the report says so."),

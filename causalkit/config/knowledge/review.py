@@ -81,9 +81,10 @@ def _ends(node: Node | None) -> tuple[list[str], bool]:
     plain = None if node is None else node.plain()
     if isinstance(plain, list) and len(plain) == 3:
         return [str(plain[0]), str(plain[2])], plain[1] == "->"
-    mark = next((mark for mark in _WITHOUT_DIRECTION if isinstance(plain, str) and mark in plain), None)
+    text = plain if isinstance(plain, str) else ""
+    mark = next((mark for mark in _WITHOUT_DIRECTION if mark in text), None)
     if mark:
-        ends = [end.strip() for end in plain.split(mark)]
+        ends = [end.strip() for end in text.split(mark)]
         return (ends if len(ends) == 2 and all(ends) else []), False
     return ends_of(node) or [], True
 
