@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from causalkit.components import Context
-from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Separation
-from causalkit_plugins.discoverers._orientation import Marks, Triple, orient
-from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton, middle_shares
+from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Separation, StructurePrior
+from causalkit_plugins.discoverers._orientation import Arrow, Marks, Triple, orient, stuck, weakest_in_cycles
+from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton, middle_shares, unshielded
+from causalkit_plugins.discoverers._ties import break_ties, directions
 
 
 @dataclass(frozen=True)
 class Search:
-    """How to search; see the fields of `PC`. `context` shows progress, and raises once the user has asked to stop."""
+    """How to search; see the fields of `PC`.
+
+    `context` shows progress, and raises once the user has asked to stop; `prior` directs what the data leave open.
+    """
 
     alpha: float
     max_k: int | None
     colliders: Literal["majority", "conservative", "max-p"]
     context: Context = Context()
+    prior: StructurePrior | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """All that the search found, for the words about it."""
+
+    names: Sequence[str]
+    skeleton: Skeleton
+    marks: Marks
+    left_out: list[Arrow]
+    decided: dict[Arrow, Arrow]
 
 
 def search(
@@ -29,17 +45,22 @@ def search(
 ) -> CausalGraph:
     """The graph over `nodes`, of which `names` (sorted, as `test` counts them) can be tested."""
     allowed, required = _permissions(names, knowledge)
-    found = find_skeleton(test, allowed, required, settings.alpha, settings.max_k, settings.context)
-    colliders, ambiguous = _triples(test, found, allowed, settings)
-    marks = orient(found.adjacent, allowed, colliders, ambiguous)
-    edges = _edges(names, found, marks, knowledge)
+    skeleton = find_skeleton(test, allowed, required, settings.alpha, settings.max_k, settings.context)
+    left_out = weakest_in_cycles(skeleton.adjacent, allowed, required, skeleton.kept_p)
+    for i, j in left_out:
+        skeleton.adjacent[i, j] = skeleton.adjacent[j, i] = False
+    colliders, ambiguous = _triples(test, skeleton, allowed, settings)
+    marks = orient(skeleton.adjacent, allowed, colliders, ambiguous)
+    odds = directions(settings.prior, names) if settings.prior else {}
+    found = _Found(names, skeleton, marks, left_out, break_ties(marks, odds))
+    edges = _edges(found, knowledge, settings.prior, odds)
     joined = {frozenset((e.source, e.target)) for e in edges}
     edges += [_required(a, b, knowledge) for a, b in sorted(knowledge.required) if {a, b} not in joined]
     separations = [
         Separation(names[i], names[j], tuple(names[k] for k in given), p)
-        for (i, j), (given, p) in sorted(found.separators.items())
+        for (i, j), (given, p) in sorted(skeleton.separators.items())
     ]
-    return CausalGraph(tuple(nodes), tuple(edges), tuple(separations), _notes(names, found, marks, settings))
+    return CausalGraph(tuple(nodes), tuple(edges), tuple(separations), _notes(found, settings))
 
 
 def _permissions(names: Sequence[str], knowledge: Knowledge) -> tuple[Bools, Bools]:
@@ -71,8 +92,6 @@ def _triples(test: Test, found: Skeleton, allowed: Bools, settings: Search) -> t
 
 
 def _recorded(found: Skeleton) -> dict[Triple, float]:
-    from causalkit_plugins.discoverers._skeleton import unshielded
-
     separated = found.separators
     return {
         (i, k, j): float(k in separated[i, j][0]) if (i, j) in separated else float("nan")
@@ -80,22 +99,37 @@ def _recorded(found: Skeleton) -> dict[Triple, float]:
     }
 
 
-def _edges(names: Sequence[str], found: Skeleton, marks: Marks, knowledge: Knowledge) -> list[Edge]:
-    edges = []
-    for i, j in np.argwhere(np.triu(found.adjacent)):
-        if marks.directed[j, i]:
+def _edges(
+    found: _Found, knowledge: Knowledge, prior: StructurePrior | None, odds: Mapping[Arrow, float]
+) -> list[Edge]:
+    edges, names = [], found.names
+    for i, j in np.argwhere(np.triu(found.skeleton.adjacent)).tolist():
+        if i in found.marks.children[j]:
             i, j = j, i
         a, b = names[i], names[j]
-        p = float(found.kept_p[i, j])
+        p = float(found.skeleton.kept_p[i, j])
         if (a, b) in knowledge.required:
             edges.append(_required(a, b, knowledge, p))
             continue
         evidence = [Evidence("data", "largest p-value of the tests it survived", p)]
-        if marks.directed[i, j] and not knowledge.allows(b, a):
+        if not knowledge.allows(b, a):
             evidence.append(Evidence("knowledge", f"direction: {knowledge.because(b, a)}"))
-        mark: Literal["->", "--"] = "->" if marks.directed[i, j] else "--"
+        elif prior is not None and (i, j) in found.decided:
+            evidence.append(_believed(names, prior, (i, j), found.decided[i, j], odds))
+        mark: Literal["->", "--"] = "->" if j in found.marks.children[i] else "--"
         edges.append(Edge(a, b, mark, float(np.clip(1 - p, 0, 1)), tuple(evidence)))
     return edges
+
+
+def _believed(
+    names: Sequence[str], prior: StructurePrior, arrow: Arrow, cause: Arrow, odds: Mapping[Arrow, float]
+) -> Evidence:
+    """Why a prior directs an edge that the data left open."""
+    source: Literal["llm", "knowledge"] = "knowledge" if prior.source == "knowledge" else "llm"
+    told = f"log odds {odds[cause]:.2f} of {prior.source}"
+    if arrow == cause:
+        return Evidence(source, f"direction: {told}; the data leave it open")
+    return Evidence(source, f"direction: follows of {names[cause[0]]} -> {names[cause[1]]}, {told}")
 
 
 def _required(a: str, b: str, knowledge: Knowledge, p: float = float("nan")) -> Edge:
@@ -105,19 +139,38 @@ def _required(a: str, b: str, knowledge: Knowledge, p: float = float("nan")) -> 
     return Edge(a, b, "->", 1.0, tuple(evidence))
 
 
-def _notes(names: Sequence[str], found: Skeleton, marks: Marks, settings: Search) -> tuple[str, ...]:
-    hubs = ", ".join(f"{names[i]} (at {size})" for i, size in sorted(found.hubs.items()))
-    undecided = int(np.triu(marks.undecided).sum())
-    never = ", ".join(f"{names[i]} and {names[j]}" for i, j in found.never[:5])
-    never += f" and {len(found.never) - 5} other pairs" if len(found.never) > 5 else ""
+def _notes(found: _Found, settings: Search) -> tuple[str, ...]:
+    skeleton, names = found.skeleton, found.names
+    hubs = ", ".join(f"{names[i]} (at {size})" for i, size in sorted(skeleton.hubs.items()))
+    never = _some([f"{names[i]} and {names[j]}" for i, j in skeleton.never], "pairs")
     said = {
-        f"conditioning sets were bounded at {settings.max_k}: more edges may be separable": found.capped,
+        f"conditioning sets were bounded at {settings.max_k}: more edges may be separable": skeleton.capped,
         f"conditioning sets were bounded for variables with many neighbours: {hubs}": bool(hubs),
-        f"{found.untested} tests were left out: too few units, or nothing left to vary": found.untested,
-        f"left without an edge, since there are too few units at which both vary: {never}": bool(found.never),
-        f"{undecided} edges left undirected, since the evidence points both ways": undecided,
+        f"{skeleton.untested} tests were left out: too few units, or nothing left to vary": skeleton.untested,
+        f"left without an edge, since there are too few units at which both vary: {never}": bool(never),
+    }
+    return (*(text for text, holds in said.items() if holds), *_conflicts(found))
+
+
+def _conflicts(found: _Found) -> tuple[str, ...]:
+    """Where the evidence contradicts itself, or what is known."""
+    marks, names = found.marks, found.names
+    left_out = _some([f"{names[i]} -> {names[j]}" for i, j in found.left_out], "edges")
+    plain = not (marks.undecided or marks.ambiguous or marks.cycles)
+    knot = _some([names[i] for i in stuck(marks)], "variables") if plain else ""
+    said = {
+        f"left out, since what is known would make them part of a cycle: {left_out}": bool(left_out),
+        f"{len(marks.undecided)} edges left undirected, since the evidence points both ways": len(marks.undecided),
         f"{len(marks.ambiguous)} open triples are neither collider nor not": len(marks.ambiguous),
         f"{marks.against_knowledge} colliders that the data suggest go against what is known": marks.against_knowledge,
         f"{marks.cycles} directed cycles lost their directions": marks.cycles,
+        f"no acyclic graph agrees with all that was found, since tests contradict each other around {knot}": bool(knot),
+        f"{len(found.decided)} edges that the data leave open were directed by the prior": len(found.decided),
     }
     return tuple(text for text, holds in said.items() if holds)
+
+
+def _some(named: Sequence[str], what: str) -> str:
+    """The first five by name, and how many more."""
+    rest = f" and {len(named) - 5} other {what}" if len(named) > 5 else ""
+    return ", ".join(named[:5]) + rest
