@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from causalkit.components import Context, Declaration, component
+    from causalkit.config import read_knowledge
     from causalkit.errors import CausalkitError
     from causalkit.hookspecs import hookimpl
     from causalkit.reduction import reduce_table
@@ -38,6 +39,7 @@ _HOME = {
     "default_registry": "registry",
     "hookimpl": "hookspecs",
     "open_run": "runner",
+    "read_knowledge": "config",
     "reduce_table": "reduction",
     "run": "runner",
 }
@@ -62,6 +64,7 @@ __all__ = [
     "default_registry",
     "hookimpl",
     "open_run",
+    "read_knowledge",
     "reduce_table",
     "run",
 ]

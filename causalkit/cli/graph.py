@@ -44,10 +44,12 @@ def show(run: str, runs_dir: str, out: Output) -> None:
 
         from causalkit.reporting.words import clean
 
-        table = Table("edge", "confidence", "evidence", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        heads = ("edge", "confidence", "strength", "evidence")
+        table = Table(*heads, box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for edge in edges:
             told = "; ".join(f"{e.source}: {e.detail}" if e.detail else e.source for e in edge.evidence)
-            table.add_row(clean(str(edge)), f"{edge.confidence:.2f}", clean(told))
+            strength = "" if edge.strength is None else f"{edge.strength:.3g}"
+            table.add_row(clean(str(edge)), f"{edge.confidence:.2f}", strength, clean(told))
         console.print(table)
         for note in found.notes:
             console.print(clean(note), style="dim", soft_wrap=True)

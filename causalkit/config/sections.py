@@ -31,7 +31,8 @@ HELP = {
     "encode": ("none", "Encoders by what they encode: `item`, `user`. A bare encoder encodes items. Absent: no text."),
     "knowledge": (
         "none",
-        "Tiers, required and forbidden edges, rules, triples, a reviewed graph: a mapping, the path of a YAML file that holds one, or a list of these.",
+        "Tiers, required and forbidden edges, rules, triples, a reviewed graph: a mapping, the path of a YAML file "
+        "that holds one, or a list of these.",
     ),
     "discover": ("none", "The discoverer of the causal graph. Absent: design alone decides what is adjusted for."),
     "estimate": ("required", "Estimators by level: `item`, `segment`, `pair`. A bare one fills the level it declares."),

@@ -142,20 +142,27 @@ class CausalGraph:
         return tuple(e for e in self.edges if e.mark in ("--", "o-o"))
 
     def to_networkx(self) -> nx.DiGraph[str]:
-        """Every edge as `source → target` with attributes `mark` and `confidence`."""
+        """Every edge as `source → target` with attributes `mark`, `confidence`, and `strength` where it has one."""
         import networkx as nx
 
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self.nodes)
         for e in self.edges:
-            graph.add_edge(e.source, e.target, mark=e.mark, confidence=float(e.confidence))
+            strength = {} if e.strength is None else {"strength": float(e.strength)}
+            graph.add_edge(e.source, e.target, mark=e.mark, confidence=float(e.confidence), **strength)
         return graph
 
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph[str]) -> CausalGraph:
         """The inverse of `to_networkx`; edges without a mark are `->`."""
         edges = (
-            Edge(str(a), str(b), data.get("mark", "->"), float(data.get("confidence", 1.0)))
+            Edge(
+                str(a),
+                str(b),
+                data.get("mark", "->"),
+                float(data.get("confidence", 1.0)),
+                strength=None if data.get("strength") is None else float(data["strength"]),
+            )
             for a, b, data in graph.edges(data=True)
         )
         return cls(tuple(str(n) for n in graph.nodes), tuple(edges))
@@ -204,6 +211,7 @@ class CausalGraph:
         lines = [f"  {place[name]} [label={_quoted(name)}];" for name in self.nodes]
         for e in self.edges:
             shown = f"{_DOT[e.mark]}, mark={_quoted(e.mark)}, confidence={e.confidence:.6g}"
+            shown += "" if e.strength is None else f", strength={e.strength:.6g}"
             lines.append(f"  {place[e.source]} -> {place[e.target]} [{shown}];")
         return "digraph {\n" + "\n".join(lines) + "\n}\n"
 

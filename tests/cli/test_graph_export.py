@@ -152,3 +152,10 @@ def test_a_file_that_cannot_be_written_is_told(folder: Path, tmp_path: Path, cap
     code, _, err = call(capsys, "graph", "export", "--out", tmp_path / "no" / "g.dot", "--runs-dir", folder / "runs")
     assert code == 1
     assert "there is no folder" in err
+
+
+def test_strength_comes_back_where_an_edge_has_one() -> None:
+    graph = CausalGraph(("a", "b", "c"), (Edge("a", "b", "->", 0.9, (), 0.25), Edge("b", "c")))
+    back = CausalGraph.from_gml(graph.to_gml())
+    assert [edge.strength for edge in back.edges] == [0.25, None]
+    assert "strength=0.25" in graph.to_dot()
