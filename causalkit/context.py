@@ -16,7 +16,9 @@ from causalkit.errors import Interrupted
 if TYPE_CHECKING:
     import numpy as np
 
+    from causalkit.budget import Budget
     from causalkit.components import Executor
+    from causalkit.transcripts import Transcripts
 
 __all__ = ["Context", "Journal", "Progress", "Slot"]
 
@@ -66,7 +68,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Context:
-    """Seed, device, executor, progress, cancellation, part size and journal of the moment.
+    """Seed, device, executor, progress, cancellation, part size, journal, transcripts and budget of the moment.
 
     `Context()` is enough outside a run: seed 0, CPU, in this process, silent.
 
@@ -81,6 +83,8 @@ class Context:
     part_rows : about how many rows of a table to hold in memory at once.
     journal : where a long loop keeps how far it is; None keeps nothing. It stays in this process: what is
         handed to a worker has none, for loops are told apart by the order in which they begin.
+    transcripts : where exchanges with language models are kept and found; None keeps those of one call alone.
+    budget : what may be spent on language models; counted in `transcripts`, in memory where there are none.
     """
 
     root_seed: int = 0
@@ -90,6 +94,14 @@ class Context:
     cancelled: Callable[[], bool] = _never
     part_rows: int = 1_000_000
     journal: Journal | None = None
+    transcripts: Transcripts | None = None
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.transcripts is None:
+            from causalkit.transcripts import Transcripts
+
+            object.__setattr__(self, "transcripts", Transcripts())
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"journal": None}

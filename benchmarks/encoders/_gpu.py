@@ -12,9 +12,9 @@ from _table import Row, at_least
 from causalkit_plugins.encoders._devices import Replica
 from causalkit_plugins.encoders._model import TextModel
 from causalkit_plugins.encoders._tokens import load_tokeniser, tokeniser_of
-from causalkit_plugins.encoders._weights import find_weights
 
 from causalkit.components import Context
+from causalkit.model_files import find_weights
 
 __all__ = ["gpu_rows"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from causalkit_plugins.encoders._weights import find_weights
 from causalkit_plugins.encoders.transformer import Transformer
 
 from causalkit.components import Context
+from causalkit.model_files import find_weights
 
 __all__ = [
     "BATCHES",

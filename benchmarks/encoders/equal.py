@@ -33,9 +33,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from _peers import WEIGHTS, descriptions
 from _runs import command, files
 from _table import Row, at_most, holds, main
-from causalkit_plugins.encoders._weights import find_weights
 from causalkit_plugins.encoders.transformer import Transformer
 from causalkit_plugins.examples._tiny_models import LIMIT, MAKES, tiny_model
+
+from causalkit.model_files import find_weights
 
 LEARNED = ("bert", "gpt2")
 """Makes whose positions count padding on the left, unless they are told better."""

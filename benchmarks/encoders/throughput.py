@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from _gpu import gpu_rows
 from _peers import WEIGHTS, Peer, descriptions, flops, matrix_peak, ours, seconds, take_turns, varied
 from _table import Row, at_least, at_most, main, median_seconds
-from causalkit_plugins.encoders._weights import find_weights
+
+from causalkit.model_files import find_weights
 
 OURS = f"""
 from causalkit_plugins.encoders.transformer import Transformer

@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable
+from causalkit.model_files import module_folders, read_json
 from causalkit_plugins.encoders._batches import longest_first, plan, tokens_for
 from causalkit_plugins.encoders._devices import Replica, devices_of, refuse_absent, spread
 from causalkit_plugins.encoders._loading import load_module
 from causalkit_plugins.encoders._pixels import Preparation, ahead, preparation_of, reading_images
 from causalkit_plugins.encoders._recent import Recent, stamp
-from causalkit_plugins.encoders._safety import module_folders
-from causalkit_plugins.encoders._texts import read_json
 from causalkit_plugins.encoders._tokens import Tokeniser, load_tokeniser, tokeniser_of
 
 if TYPE_CHECKING:

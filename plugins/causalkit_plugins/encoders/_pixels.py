@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.errors import ModelUnavailable
-from causalkit_plugins.encoders._texts import read_json
+from causalkit.model_files import read_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image

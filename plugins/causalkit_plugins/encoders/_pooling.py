@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from causalkit_plugins.encoders._texts import read_json
+from causalkit.model_files import read_json
 
 __all__ = ["Pooling", "pooled", "pooling_of"]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from causalkit.errors import ModelUnavailable
+from causalkit.model_files import module_folders, read_json
 from causalkit_plugins.encoders._pooling import Pooling, pooling_of
-from causalkit_plugins.encoders._safety import module_folders
-from causalkit_plugins.encoders._texts import read_json
 
 __all__ = ["Make", "make_of", "prompts_of"]
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
-from causalkit.errors import ModelUnavailable
 
-__all__ = ["blocks", "distinct", "normalised", "read_json", "text_of", "without_model"]
+__all__ = ["blocks", "distinct", "normalised", "text_of", "without_model"]
 
 Floats = npt.NDArray[np.float32]
-T = TypeVar("T", dict[str, Any], list[Any])
 _BLOCK = 8192
 """Inputs at once: enough that a call costs nothing beside its work, few enough for what is made of them to be small."""
 
@@ -41,25 +37,6 @@ def blocks(inputs: Iterable[Any], context: Context) -> Iterator[tuple[slice, lis
         context.check()
         yield slice(start, start + len(block)), block
         start += len(block)
-
-
-def read_json(path: Path, kind: type[T]) -> T:
-    """The object or list in a JSON file; empty where there is no such file.
-
-    Raises
-    ------
-    ModelUnavailable : a file that cannot be read, or is something else.
-    """
-    try:
-        found = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelUnavailable(f"{path} cannot be read: {error}", "Get the model's files again.") from None
-    if not isinstance(found, kind):
-        raise ModelUnavailable(f"{path} does not hold a JSON {_JSON[kind]}", "Get the model's files again.")
-    return found
-
-
-_JSON = {dict: "object", list: "list"}
 
 
 def normalised(vectors: Floats) -> Floats:

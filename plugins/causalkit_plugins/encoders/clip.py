@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from causalkit.components import Context, component
 from causalkit.content import ABSENT, UNREADABLE, contents_of, refuse_addresses
+from causalkit.model_files import find_weights, weights_fingerprint
 from causalkit.types import Multimodal
 from causalkit_plugins.encoders._clip_model import Clip, load_clip
 from causalkit_plugins.encoders._texts import normalised, without_model
-from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["ClipEncoder"]
 

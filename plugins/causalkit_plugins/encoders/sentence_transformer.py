@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from causalkit.components import Context, component
 from causalkit.errors import InvalidParameter, Problem, UsageError, nearest
+from causalkit.model_files import find_weights, weights_fingerprint
 from causalkit_plugins.encoders._library import through_library
 from causalkit_plugins.encoders._model import Marks, Precision, load_text_model
 from causalkit_plugins.encoders._sentences import Make, make_of, prompts_of
 from causalkit_plugins.encoders._texts import distinct, normalised, without_model
-from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["SentenceTransformerEncoder"]
 

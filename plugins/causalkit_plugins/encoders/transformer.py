@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from causalkit.components import Context, component
+from causalkit.model_files import find_weights, weights_fingerprint
 from causalkit_plugins.encoders._model import Precision, TextModel, load_text_model
 from causalkit_plugins.encoders._pooling import Pooling
 from causalkit_plugins.encoders._texts import distinct, normalised, without_model
-from causalkit_plugins.encoders._weights import find_weights, weights_fingerprint
 
 __all__ = ["Transformer"]
 

@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 from causalkit_plugins.encoders._sentences import make_of
-from causalkit_plugins.encoders._weights import find_weights, folder_pin
 from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
 from causalkit_plugins.encoders.transformer import Transformer
 from sentences import save_sentences
 from tiny_models import TEXTS
 
 from causalkit.errors import ModelUnavailable, UsageError
+from causalkit.model_files import find_weights, folder_pin
 
 COMMIT, OLDER = "0123456789abcdef" * 2 + "01234567", "f" * 40
 CODE = """
@@ -190,7 +190,7 @@ def test_a_download_that_brought_the_config_alone(hub):
 
 @pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HF_HOME"])
 def test_the_cache_lies_where_the_environment_says(hub, tmp_path, name):
-    code = "from causalkit_plugins.encoders._weights import find_weights; print(find_weights('org/tiny'))"
+    code = "from causalkit.model_files import find_weights; print(find_weights('org/tiny'))"
     place = str(tmp_path / "hub") if name == "HF_HUB_CACHE" else str(tmp_path)
     known = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=known | {name: place})

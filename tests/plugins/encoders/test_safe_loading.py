@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders._weights import find_weights
 from causalkit_plugins.encoders.transformer import Transformer
 from tiny_models import TEXTS
 
 from causalkit.errors import ModelUnavailable
+from causalkit.model_files import find_weights
 
 
 @pytest.fixture

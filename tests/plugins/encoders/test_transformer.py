@@ -113,7 +113,7 @@ def test_a_package_of_weights_that_is_not_installed_says_how_to_get_it(model):
 
 
 def test_where_nothing_is_downloaded_the_default_names_what_needs_no_hub(monkeypatch):
-    monkeypatch.setattr("causalkit_plugins.encoders._weights._cached", lambda *of: None)
+    monkeypatch.setattr("causalkit.model_files.finding._cached", lambda *of: None)
     with pytest.raises(ModelUnavailable, match="pip install causalkit-minilm"):
         Transformer().encode(["a"])
 

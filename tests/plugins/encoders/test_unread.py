@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 from causalkit_plugins.encoders._quiet import loading
-from causalkit_plugins.encoders._weights import find_weights, folder_pin, weights_fingerprint
 from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
 from causalkit_plugins.encoders.transformer import Transformer
 from tiny_models import TEXTS
 
 from causalkit.errors import ModelUnavailable
+from causalkit.model_files import find_weights, folder_pin, weights_fingerprint
 
 
 class Told:

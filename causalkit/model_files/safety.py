@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from causalkit.errors import ModelUnavailable
 from causalkit.provenance import files_below
-from causalkit_plugins.encoders._texts import read_json
 
-__all__ = ["code_of", "module_folders", "refuse_unread", "refuse_unsafe"]
+__all__ = ["code_of", "module_folders", "read_json", "refuse_unread", "refuse_unsafe"]
 
+T = TypeVar("T", dict[str, Any], list[Any])
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 _CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
@@ -183,3 +184,22 @@ def _named(model: str, place: Path) -> str:
 def _again(model: str, place: Path) -> str:
     cached = "snapshots" in place.parts
     return f"Get it whole with `hf download {model}` where there is a network." if cached else "Get its files again."
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """The object or list in a JSON file; empty where there is no such file.
+
+    Raises
+    ------
+    ModelUnavailable : a file that cannot be read, or is something else.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8")) if path.is_file() else kind()
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}", "Get the model's files again.") from None
+    if not isinstance(found, kind):
+        raise ModelUnavailable(f"{path} does not hold a JSON {_JSON[kind]}", "Get the model's files again.")
+    return found
+
+
+_JSON = {dict: "object", list: "list"}
