@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from causalkit_plugins.discoverers._skeleton import Floats, Ints
+from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
 
 
-class GSquared:
+class GSquared(EachVariable):
     """G² against chi-squared, its degrees of freedom counted over levels that occur in each stratum.
 
     Where fewer units than rows stand behind a pair, G² is scaled by units / rows, as for a sample of
-    that size. Given something, a test with fewer than 5 units per degree of freedom is not made.
+    that size. Given something, a test with fewer than 5 units per degree of freedom is not made. Its
+    strength is G² / 2n, the mutual information in nats.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ class GSquared:
         counts = np.arange(len(codes) + 1, dtype=float)
         self.entropy = counts * np.log(np.maximum(counts, 1))
 
-    def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
+    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """P and strength, `[c, t]` each; NaN where it cannot be told."""
         from scipy.special import chdtrc
 
         width = self.levels[targets]
@@ -39,7 +41,8 @@ class GSquared:
         units = self.units[i, targets]
         enough = (freedom >= 1) & ((units >= 5 * freedom) | (sets.shape[1] == 0))
         scaled = np.maximum(g, 0) * units / len(self.codes)
-        return np.where(enough, chdtrc(np.maximum(freedom, 1), scaled), np.nan)
+        p = np.where(enough, chdtrc(np.maximum(freedom, 1), scaled), np.nan)
+        return p, np.where(enough, np.maximum(g, 0) / (2 * len(self.codes)), np.nan)
 
     def _statistic(
         self, i: int, given: Ints, shifted: npt.NDArray[np.int64], starts: Ints, width: int

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from causalkit_plugins.discoverers._arrays import Arrays
+from causalkit_plugins.discoverers._batches import Batch, Bools, EachVariable, Floats, Ints, Weakest
 from causalkit_plugins.discoverers._levels import Levels
-from causalkit_plugins.discoverers._skeleton import Floats, Ints
+from causalkit_plugins.discoverers._partial import squared
 
 _RIDGE = 1e-10
 """Keeps blocks invertible where few units make columns dependent; far below what a test can see."""
@@ -15,52 +19,74 @@ _RIDGE = 1e-10
 class FisherZ:
     """`sqrt(n - l - 3) * atanh|r|` against the normal law (Fisher 1924), r from correlation matrices.
 
-    The test rejects at `alpha` where `|r| > tanh(z / sqrt(n - l - 3))`, z the upper alpha/2 quantile.
+    The test rejects at `alpha` where `|r| > tanh(z / sqrt(n - l - 3))`, z the upper alpha/2 quantile. Its
+    strength is |r|.
 
     Parameters
     ----------
     correlations : for each level, `[p, p]`.
     levels : which level, and how many units, for each pair.
+    device : where to test: None is numpy on the CPU, else what torch calls it.
     """
 
-    def __init__(self, correlations: list[Floats], levels: Levels) -> None:
-        self.correlations = [r + _RIDGE * np.eye(len(r)) for r in correlations]
+    def __init__(self, correlations: list[Floats], levels: Levels, device: str | None = None) -> None:
         self.levels = levels
+        self.on = Arrays(device)
+        self.cells = self.on.cells
+        self.correlations = [self.on.put(r + _RIDGE * np.eye(len(r))) for r in correlations]
 
     def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
-        r = np.full((len(sets), len(targets)), np.nan)
-        for level, at in _by_level(self.levels, i, targets):
-            r[:, at] = _partial(self.correlations[level], i, sets, targets[at])
-        return normal_p(r, self.levels.units[i, targets] - sets.shape[1] - 3)
+        one = np.array([i])
+        freedom = self.levels.units[one[:, None], targets] - sets.shape[1] - 3
+        r2 = self.on.get(self._squared(one, sets[None], targets[None], freedom))[0]
+        return normal_p(np.sqrt(np.where(np.isinf(r2), np.nan, r2)), freedom)
 
+    def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
+        """P and |r| `[n]` of i and j given nothing."""
+        r = np.full(len(i), np.nan)
+        level = self.levels.of_pair[i, j]
+        for one, correlation in enumerate(self.correlations):
+            at = np.flatnonzero(level == one)
+            r[at] = self.on.get(abs(correlation[self.on.put(i[at]), self.on.put(j[at])]))
+        return normal_p(r, self.levels.units[i, j] - 3), r
 
-def _by_level(levels: Levels, i: int, targets: Ints) -> list[tuple[int, Ints]]:
-    """Places of `targets` that are compared with `i` at each level."""
-    own = levels.of_pair[i, targets]
-    return [(int(level), np.flatnonzero(own == level)) for level in np.unique(own) if level >= 0]
+    def weakest(self, batch: Batch) -> Weakest:
+        """The set of least |r|, which has the greatest p, for each variable and target."""
+        freedom = self._freedom(batch)
+        r2 = self._squared(batch.i, batch.sets, batch.targets, freedom)
+        place = r2.argmin(1)
+        m, t = (self.on.put(np.arange(size)) for size in batch.targets.shape)
+        least = self.on.get(r2[m[:, None], place, t])
+        r = np.sqrt(np.where(np.isinf(least), np.nan, least))
+        in_the_set = batch.level * len(batch.places) * len(batch.i)
+        untold = int((r2 == float("inf")).sum()) - in_the_set
+        return Weakest(normal_p(r, freedom), r, self.on.get(place), untold)
 
+    def separating(self, batch: Batch, alpha: float) -> Bools:
+        """`[m, c, t]`: whether |r| is below the threshold; False where it cannot be told."""
+        from scipy.special import ndtri
 
-def _partial(r: Floats, i: int, sets: Ints, targets: Ints) -> Floats:
-    """Partial correlations of i with every target given every set."""
-    level = sets.shape[1]
-    if level == 0:
-        return r[i, targets][None, :]
-    if level == 1:
-        with_i, with_target = r[i, sets[:, 0]][:, None], r[sets[:, 0]][:, targets]
-        return _scaled(r[i, targets] - with_i * with_target, 1 - with_i * with_i, 1 - with_target * with_target)
-    within = r[sets[:, :, None], sets[:, None, :]]
-    across = r[sets[:, :, None], np.append(i, targets)[None, None, :]]
-    weights = np.linalg.solve(within, across)
-    left = 1 - np.einsum("clt,clt->ct", across, weights)
-    shared = r[i, targets] - (across[:, :, :1] * weights[:, :, 1:]).sum(axis=1)
-    return _scaled(shared, left[:, :1], left[:, 1:])
+        freedom = self._freedom(batch)
+        limit = np.tanh(-ndtri(alpha / 2) / np.sqrt(np.maximum(freedom, 1))) ** 2
+        r2 = self._squared(batch.i, batch.sets, batch.targets, freedom)
+        return np.asarray(self.on.get(r2 < self.on.put(limit)[:, None, :]))
 
+    def _freedom(self, batch: Batch) -> Floats:
+        return np.asarray(self.levels.units[batch.i[:, None], batch.targets] - batch.level - 3)
 
-def _scaled(shared: Floats, a: Floats, b: Floats) -> Floats:
-    """Correlation from a covariance and two variances; NaN where one has all but gone."""
-    product = np.maximum(a, 0) * np.maximum(b, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(np.minimum(a, b) > 1e-8, shared / np.sqrt(product), np.nan))
+    def _squared(self, i: Ints, sets: Ints, targets: Ints, freedom: Floats) -> Any:
+        """r² `[m, c, t]` at each pair's level; inf where it cannot be told."""
+        where = self.on.put(i), self.on.put(sets), self.on.put(targets)
+        r2 = squared(self.correlations[0], *where)
+        by_pair = r2.swapaxes(1, 2)
+        level = self.levels.of_pair[i[:, None], targets]
+        for one, correlation in enumerate(self.correlations[1:], 1):
+            if (at := level == one).any():
+                at = self.on.put(at)
+                by_pair[at] = squared(correlation, *where).swapaxes(1, 2)[at]
+        if (few := ~(freedom >= 1)).any():
+            by_pair[self.on.put(few)] = float("inf")
+        return r2
 
 
 def normal_p(r: Floats, freedom: Floats) -> Floats:
@@ -72,11 +98,18 @@ def normal_p(r: Floats, freedom: Floats) -> Floats:
     return np.asarray(erfc(z / np.sqrt(2)))
 
 
-class WilksLambda:
+def _by_level(levels: Levels, i: int, targets: Ints) -> list[tuple[int, Ints]]:
+    """Places of `targets` that are compared with `i` at each level."""
+    own = levels.of_pair[i, targets]
+    return [(int(level), np.flatnonzero(own == level)) for level in np.unique(own) if level >= 0]
+
+
+class WilksLambda(EachVariable):
     """The likelihood-ratio test of two blocks of columns given others, where some variables are one-hot.
 
     `-(n - 1 - dim(S) - (a + b + 1) / 2) log(lambda)` against chi-squared with a·b degrees of freedom
-    (Bartlett 1938); two single columns get Fisher's z.
+    (Bartlett 1938); two single columns get Fisher's z. Its strength is `sqrt(1 - lambda)`, which is
+    |r| for single columns.
 
     Parameters
     ----------
@@ -91,18 +124,19 @@ class WilksLambda:
         self.width = int(self.sizes.max())
         self.padded = [_padded(r + _RIDGE * np.eye(len(r)), blocks, self.width) for r in correlations]
 
-    def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
-        p = np.full((len(sets), len(targets)), np.nan)
+    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """P and strength, `[c, t]` each; NaN where it cannot be told."""
+        p, strength = np.full((2, len(sets), len(targets)), np.nan)
         for level, at in _by_level(self.levels, i, targets):
             given = np.repeat(sets, len(at), axis=0)
             target = np.tile(targets[at], len(sets))
             outside = ~(given == target[:, None]).any(axis=1)
-            found = np.full(len(target), np.nan)
-            found[outside] = self._pairs(self.padded[level], i, given[outside], target[outside])
-            p[:, at] = found.reshape(len(sets), len(at))
-        return p
+            found = np.full((2, len(target)), np.nan)
+            found[:, outside] = self._pairs(self.padded[level], i, given[outside], target[outside])
+            p[:, at], strength[:, at] = found.reshape(2, len(sets), len(at))
+        return p, strength
 
-    def _pairs(self, r: Floats, i: int, given: Ints, target: Ints) -> Floats:
+    def _pairs(self, r: Floats, i: int, given: Ints, target: Ints) -> tuple[Floats, Floats]:
         from scipy.special import chdtrc
 
         first = np.full((len(target), 1), i)
@@ -114,10 +148,11 @@ class WilksLambda:
         )
         a, b, held = self.sizes[i], self.sizes[target], self.sizes[given].sum(axis=1)
         n = self.levels.units[i, target]
-        single = normal_p(np.sqrt(np.clip(-np.expm1(log_lambda), 0, 1)), n - held - 3)
+        strength = np.sqrt(np.clip(-np.expm1(log_lambda), 0, 1))
+        single = normal_p(strength, n - held - 3)
         factor = n - 1 - held - (a + b + 1) / 2
         several = np.where(factor >= 1, chdtrc(a * b, np.maximum(-factor * log_lambda, 0)), np.nan)
-        return np.where(a * b == 1, single, several)
+        return np.where(a * b == 1, single, several), strength
 
     def _logdet(self, r: Floats, variables: Ints) -> npt.NDArray[np.float64]:
         if variables.shape[1] == 0:

@@ -1,4 +1,4 @@
-"""The skeleton search of PC-stable, and the votes that orient its colliders.
+"""The skeleton search of PC-stable, in batches.
 
 Indices are positions in a fixed order of names, so the order of the user's columns plays no part.
 """
@@ -7,40 +7,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations, islice
-from math import comb
 
 import numpy as np
-import numpy.typing as npt
 
 from causalkit.components import Context
+from causalkit_plugins.discoverers._batches import (
+    Batch,
+    BatchTest,
+    Bools,
+    Floats,
+    Ints,
+    Test,
+    Weakest,
+    as_batch_test,
+    in_batches,
+    too_many,
+)
+from causalkit_plugins.discoverers._separators import Separators
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
-
-Test = Callable[[int, Ints, Ints], Floats]
-"""`test(i, sets [c, l], targets [t]) → p [c, t]`: is i independent of each target given each set?
-NaN where it cannot be told."""
+__all__ = ["Bools", "Floats", "Ints", "Skeleton", "Test", "find_skeleton", "middle_shares", "unshielded"]
 
 MOST_SETS = 50_000
 """Sets of one size to try for one variable; a variable with more is a hub, and larger sets are left out."""
-_CELLS = 400_000
-"""About how many (set, target) cells to test at once."""
 
 
 @dataclass
 class Skeleton:
     """What is adjacent, how sure that is, and what separated the rest.
 
-    `kept_p[i, j]` is the largest p-value of a test that an adjacent pair survived; `separators` has,
-    for each separated pair (i < j), the set of greatest p and that p; `hubs`, for variables with too
-    many neighbours to try all sets of a size, the largest size tried.
+    For an adjacent pair, `kept_p[i, j]` is the largest p-value of a test that it survived, and
+    `strength[i, j]` the dependence in that test (of several, the least); `separators` has, for each
+    separated pair (i < j), the set of greatest p and that p; `hubs`, for variables with too many
+    neighbours to try all sets of a size, the largest size tried.
     """
 
     adjacent: Bools
     kept_p: Floats
-    separators: dict[tuple[int, int], tuple[tuple[int, ...], float]] = field(default_factory=dict)
+    strength: Floats
+    separators: Separators
     level: int = 0
     capped: bool = False
     untested: int = 0
@@ -48,27 +52,14 @@ class Skeleton:
     hubs: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass
-class _Best:
-    """The greatest p of a level, for each ordered pair, and the set that gave it."""
-
-    p: Floats
-    given: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
-
-    def offer(self, i: int, sets: Ints, targets: Ints, p: Floats) -> None:
-        filled = np.where(np.isnan(p), -1.0, p)
-        rows = filled.argmax(axis=0)
-        top = filled[rows, np.arange(len(targets))]
-        better = np.flatnonzero(top > self.p[i, targets])
-        self.p[i, targets[better]] = top[better]
-        for at in better if sets.shape[1] else ():
-            self.given[i, int(targets[at])] = tuple(int(k) for k in sets[rows[at]])
-
-
 def find_skeleton(
-    test: Test, allowed: Bools, required: Bools, alpha: float, max_k: int | None, context: Context
+    test: Test | BatchTest, allowed: Bools, required: Bools, alpha: float, max_k: int | None, context: Context
 ) -> Skeleton:
     """PC-stable's skeleton (Colombo & Maathuis 2014, JMLR 15): adjacency is frozen for each level.
+
+    Every set of a level is tried, and the one of greatest p is kept: what separates a pair then hangs
+    on no order. Beside the test's own arrays it holds four `[p, p]` matrices of float64, and batches of
+    `test.cells` tests.
 
     Parameters
     ----------
@@ -76,15 +67,17 @@ def find_skeleton(
         is never tested, and a set only holds possible causes of the variable whose set it is.
     required : `[p, p]`, symmetric: pairs that stay adjacent whatever is tested.
     """
+    test = as_batch_test(test)
     adjacent = (allowed | allowed.T) & ~np.eye(len(allowed), dtype=bool)
-    found = Skeleton(adjacent, np.full(adjacent.shape, np.nan))
-    level = 0
-    while _has_sets(adjacent, allowed, level):
+    p, strength, apart = (np.full(adjacent.shape, np.nan) for _ in range(3))
+    found = Skeleton(adjacent, p, strength, Separators(apart))
+    _marginal(test, found, required, alpha, context)
+    level = 1
+    while _has_sets(found.adjacent, allowed, level):
         if max_k is not None and level > max_k:
             found.capped = True
             break
-        best = _level(test, found, allowed, level, context)
-        _separate(found, best, required, alpha, level)
+        _given(test, found, allowed, required, alpha, level, context)
         found.level = level
         level += 1
     return found
@@ -93,126 +86,163 @@ def find_skeleton(
 def _has_sets(adjacent: Bools, allowed: Bools, level: int) -> bool:
     """Whether any adjacent pair has a set of this size to be tested with."""
     pool = adjacent & allowed.T
-    left = pool.sum(axis=1)[:, None] - pool
-    return bool((adjacent & (left >= level)).any())
+    size = pool.sum(axis=1)
+    if level < size.max(initial=0):
+        return True
+    return bool((adjacent & (size[:, None] - pool >= level)).any())
 
 
-def _level(test: Test, found: Skeleton, allowed: Bools, level: int, context: Context) -> _Best:
-    best = _Best(np.full(found.adjacent.shape, -1.0))
-    for i in context.track(range(len(allowed)), f"testing edges, given {level}", len(allowed)):
-        pool = np.flatnonzero(found.adjacent[i] & allowed[:, i])
-        targets = np.flatnonzero(found.adjacent[i])
-        targets = targets[targets > i] if level == 0 else targets
-        if len(targets) == 0 or len(pool) < level:
-            continue
-        if comb(len(pool), level) > MOST_SETS:
-            found.hubs[i] = min(level - 1, found.hubs.get(i, level))
-            continue
-        for sets, p in tested(test, i, pool, targets, level):
-            best.offer(i, sets, targets, p)
-            found.untested += int(np.isnan(p).sum() - (sets[:, :, None] == targets).sum())
-    return best
+def _marginal(test: BatchTest, found: Skeleton, required: Bools, alpha: float, context: Context) -> None:
+    """Level 0: every pair, given nothing."""
+    rows = [np.flatnonzero(near[at:]) + at for at, near in enumerate(found.adjacent)]
+    starts = _runs([len(row) for row in rows], test.cells)
+    for first, last in context.track(starts, "testing edges, given 0", len(starts)):
+        i = np.repeat(np.arange(first, last), [len(row) for row in rows[first:last]])
+        j = np.concatenate(rows[first:last])
+        p, strength = test.marginal(i, j)
+        found.kept_p[i, j] = found.kept_p[j, i] = p
+        found.strength[i, j] = found.strength[j, i] = strength
+        unclear = np.isnan(p)
+        found.untested += int(unclear.sum())
+        removed = ~required[i, j] & ((p > alpha) | unclear)
+        found.adjacent[i[removed], j[removed]] = found.adjacent[j[removed], i[removed]] = False
+        found.separators.p[i[removed], j[removed]] = p[removed]
+        never = removed & unclear
+        found.never += list(zip(i[never].tolist(), j[never].tolist(), strict=True))
 
 
-def tested(test: Test, i: int, pool: Ints, targets: Ints, level: int) -> Iterator[tuple[Ints, Floats]]:
-    """p-values of `i` against `targets` given every set of `level` from `pool`, by chunks.
-
-    NaN where a target is in the set.
-    """
-    for places in _combinations(len(pool), level, max(1, _CELLS // (len(targets) * max(level, 1)))):
-        sets = pool[places]
-        p = np.array(test(i, sets, targets), float)
-        if level:
-            p[(sets[:, :, None] == targets).any(axis=1)] = np.nan
-        yield sets, p
-
-
-def _combinations(size: int, level: int, chunk: int) -> Iterator[Ints]:
-    remaining = combinations(range(size), level)
-    while taken := list(islice(remaining, chunk)):
-        yield np.array(taken, np.intp).reshape(len(taken), level)
+def _runs(sizes: list[int], most: int) -> list[tuple[int, int]]:
+    """Runs (first, last) of neighbours in a row, about `most` together."""
+    runs, first, total = [], 0, 0
+    for at, size in enumerate(sizes):
+        total += size
+        if total >= most or at == len(sizes) - 1:
+            if total:
+                runs.append((first, at + 1))
+            first, total = at + 1, 0
+    return runs
 
 
-def _separate(found: Skeleton, best: _Best, required: Bools, alpha: float, level: int) -> None:
-    top = np.maximum(best.p, best.p.T)
-    found.kept_p = np.fmax(found.kept_p, np.where((top >= 0) & found.adjacent, top, np.nan))
-    removable = found.adjacent & ~required
-    apart = removable & (top > alpha)
-    if level == 0:
-        never = removable & (top < 0)
-        found.never = [(int(i), int(j)) for i, j in np.argwhere(np.triu(never))]
-        apart |= never
-    for i, j in np.argwhere(np.triu(apart)):
-        side = (int(i), int(j)) if best.p[i, j] >= best.p[j, i] else (int(j), int(i))
-        if best.p[side] >= 0:
-            found.separators[int(i), int(j)] = (best.given.get(side, ()), float(best.p[side]))
-    found.adjacent = found.adjacent & ~apart
+@dataclass
+class _Separating:
+    """Sets of one level that separate their pair: of which variable, from which, at what p."""
+
+    i: list[Ints] = field(default_factory=list)
+    j: list[Ints] = field(default_factory=list)
+    p: list[Floats] = field(default_factory=list)
+    sets: list[Ints] = field(default_factory=list)
+
+    def add(self, batch: Batch, best: Weakest, alpha: float) -> None:
+        row, at = np.nonzero(best.p > alpha)
+        self.i.append(batch.i[row])
+        self.j.append(batch.targets[row, at])
+        self.p.append(best.p[row, at])
+        self.sets.append(batch.pool[row[:, None], batch.places[best.place[row, at]]])
+
+    def greatest(self) -> Iterator[tuple[int, int, float, tuple[int, ...]]]:
+        """Each pair i < j once, with its greatest p; of several alike, the first set of the first variable."""
+        if not self.i:
+            return
+        i, j, p, sets = (np.concatenate(part) for part in (self.i, self.j, self.p, self.sets))
+        low, high = np.minimum(i, j), np.maximum(i, j)
+        order = np.lexsort((i, -p, high, low))
+        new = np.ones(len(order), bool)
+        new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+        first = order[new]
+        chosen = map(tuple, sets[first].tolist())
+        yield from zip(low[first].tolist(), high[first].tolist(), p[first].tolist(), chosen, strict=True)
+
+
+def _given(
+    test: BatchTest, found: Skeleton, allowed: Bools, required: Bools, alpha: float, level: int, context: Context
+) -> None:
+    """One level: every adjacent pair, given every set of `level` neighbours of either."""
+    targets, pool = found.adjacent, found.adjacent & allowed.T
+    for i in np.flatnonzero(too_many(pool, targets, level, MOST_SETS)).tolist():
+        found.hubs[i] = min(level - 1, found.hubs.get(i, level))
+    separating = _Separating()
+    batches = list(in_batches(pool, targets, level, test.cells, MOST_SETS))
+    for batch in context.track(batches, f"testing edges, given {level}", len(batches)):
+        best = test.weakest(batch)
+        found.untested += best.untold
+        _keep(found, batch, best)
+        separating.add(batch, best, alpha)
+    adjacent = targets.copy()
+    for i, j, p, given in separating.greatest():
+        if not required[i, j]:
+            adjacent[i, j] = adjacent[j, i] = False
+            found.separators.p[i, j] = p
+            found.separators.given[i, j] = given
+    found.adjacent = adjacent
+
+
+def _keep(found: Skeleton, batch: Batch, best: Weakest) -> None:
+    """Raise what a pair survived to the largest p so far; of equal p, the least strength."""
+    for at in ((batch.i[:, None], batch.targets), (batch.targets, batch.i[:, None])):
+        p, strength = found.kept_p[at], found.strength[at]
+        higher = (best.p > p) | (np.isnan(p) & ~np.isnan(best.p))
+        weaker = higher | ((best.p == p) & (best.strength < strength))
+        found.kept_p[at] = np.where(higher, best.p, p)
+        found.strength[at] = np.where(weaker, best.strength, strength)
 
 
 def unshielded(adjacent: Bools) -> list[tuple[int, int, int]]:
     """Triples (i, k, j), i < j, in which k is adjacent to both and they are not to each other."""
-    found = []
+    found: list[tuple[int, int, int]] = []
     for k in range(len(adjacent)):
         near = np.flatnonzero(adjacent[k])
-        pairs = np.argwhere(np.triu(~adjacent[np.ix_(near, near)], 1))
-        found += [(int(near[a]), k, int(near[b])) for a, b in pairs]
+        a, b = np.nonzero(np.triu(~adjacent[np.ix_(near, near)], 1))
+        found += zip(near[a].tolist(), [k] * len(a), near[b].tolist(), strict=True)
     return found
 
 
 def middle_shares(
-    test: Test, found: Skeleton, allowed: Bools, alpha: float, check: Callable[[], None]
+    test: Test | BatchTest, found: Skeleton, allowed: Bools, alpha: float, check: Callable[[], None]
 ) -> dict[tuple[int, int, int], float]:
     """For each unshielded triple (i, k, j): in what share of the sets that separate i from j is k?
 
     Sets are drawn from the neighbours of i and of j, up to the size the skeleton reached; where none
     separates, the one recorded set decides. NaN where the pair was never tested.
     """
-    triples = unshielded(found.adjacent)
-    partners: dict[int, set[int]] = {}
+    test, triples = as_batch_test(test), unshielded(found.adjacent)
+    pool = found.adjacent & allowed.T
+    ends = np.zeros_like(pool)
     for i, _, j in triples:
-        if (i, j) in found.separators:
-            partners.setdefault(i, set()).add(j)
-            partners.setdefault(j, set()).add(i)
-    total = np.zeros(found.adjacent.shape)
-    member: dict[int, _Members] = {}
-    for i, others in partners.items():
-        check()
-        pool = np.flatnonzero(found.adjacent[i] & allowed[:, i])
-        targets = np.array(sorted(others), np.intp)
-        member[i] = _Members(pool, targets, np.zeros((len(targets), len(pool))))
-        for level in range(min(len(pool), found.level) + 1):
-            if comb(len(pool), level) > MOST_SETS:
-                break
-            for sets, p in tested(test, i, pool, targets, level):
-                apart = (p > alpha).astype(float)
-                total[i, targets] += apart.sum(axis=0)
-                member[i].add(sets, apart)
-    return {(i, k, j): _share(found, total, member, i, k, j) for i, k, j in triples}
+        ends[i, j] = ends[j, i] = (i, j) in found.separators
+    count: dict[tuple[int, int], float] = {}
+    member: dict[tuple[int, int, int], float] = {}
+    for level in range(min(int(pool.sum(axis=1).max(initial=0)), found.level) + 1):
+        for batch in in_batches(pool, ends, level, test.cells, MOST_SETS):
+            check()
+            _vote(batch, test.separating(batch, alpha), count, member)
+    return {triple: _share(found.separators, count, member, *triple) for triple in triples}
 
 
-@dataclass
-class _Members:
-    """How often each variable of a pool is in a set that separates one variable from each target."""
-
-    pool: Ints
-    targets: Ints
-    count: Floats
-
-    def add(self, sets: Ints, apart: Floats) -> None:
-        inside = (sets[:, :, None] == self.pool).any(axis=1)
-        self.count += apart.T @ inside
-
-    def of(self, target: int, middle: int) -> float:
-        at = np.searchsorted(self.pool, middle)
-        if at == len(self.pool) or self.pool[at] != middle:
-            return 0.0
-        return float(self.count[np.searchsorted(self.targets, target), at])
+def _vote(
+    batch: Batch, apart: Bools, count: dict[tuple[int, int], float], member: dict[tuple[int, int, int], float]
+) -> None:
+    """Count the sets that separate, and for each variable of the pool how many of these it is in."""
+    inside = (batch.places[:, :, None] == np.arange(batch.pool.shape[1])).any(axis=1)
+    total = apart.sum(axis=1)
+    held = np.einsum("mct,cd->mtd", apart.astype(np.float32), inside.astype(np.float32))
+    for row, at in np.argwhere(total > 0).tolist():
+        i, j = int(batch.i[row]), int(batch.targets[row, at])
+        count[i, j] = count.get((i, j), 0) + float(total[row, at])
+        for k, times in zip(batch.pool[row].tolist(), held[row, at].tolist(), strict=True):
+            member[i, j, k] = member.get((i, j, k), 0) + times
 
 
-def _share(found: Skeleton, total: Floats, member: dict[int, _Members], i: int, k: int, j: int) -> float:
-    if (i, j) not in found.separators:
+def _share(
+    separators: Separators,
+    count: dict[tuple[int, int], float],
+    member: dict[tuple[int, int, int], float],
+    i: int,
+    k: int,
+    j: int,
+) -> float:
+    if (i, j) not in separators:
         return float("nan")
-    count = total[i, j] + total[j, i]
-    if not count:
-        return float(k in found.separators[i, j][0])
-    return float((member[i].of(j, k) + member[j].of(i, k)) / count)
+    total = count.get((i, j), 0) + count.get((j, i), 0)
+    if not total:
+        return float(k in separators[i, j][0])
+    return (member.get((i, j, k), 0) + member.get((j, i, k), 0)) / total

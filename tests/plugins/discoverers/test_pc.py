@@ -353,7 +353,7 @@ def test_progress_is_told_for_every_size_of_set():
 
     told = Told()
     PC().discover(variables(linear_world(6, 400, 0)), context=Context(progress=told))
-    assert told.labels[:2] == [("testing edges, given 0", 6), ("testing edges, given 1", 6)]
+    assert [label for label, _ in told.labels][:2] == ["testing edges, given 0", "testing edges, given 1"]
 
 
 def test_what_it_assumes_goes_by_the_test():

@@ -1,0 +1,186 @@
+"""Many tests of independence at once: what a search asks, and what a test answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+Test = Callable[[int, Ints, Ints], Floats]
+"""`test(i, sets [c, l], targets [t]) → p [c, t]`: is i independent of each target given each set?
+NaN where it cannot be told, as where the target is in the set."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tests of m variables with as many neighbours each: every target given every set.
+
+    Parameters
+    ----------
+    i : `[m]`, the variables.
+    pool : `[m, d]`, what the sets are drawn from.
+    places : `[c, l]`, c sets of l positions in the pool; the same for all m.
+    targets : `[m, t]`.
+    """
+
+    i: Ints
+    pool: Ints
+    places: Ints
+    targets: Ints
+
+    @property
+    def level(self) -> int:
+        """How many variables a set has."""
+        return int(self.places.shape[1])
+
+    @property
+    def sets(self) -> Ints:
+        """`[m, c, l]`, the sets themselves."""
+        return self.pool[:, self.places]
+
+
+@dataclass(frozen=True)
+class Weakest:
+    """Of each variable and target, `[m, t]`, the set that leaves the least dependence.
+
+    `p` is NaN where no set can tell; `strength` is the dependence given that set, on the test's own
+    scale (NaN where the test has none); `place` a row of `Batch.places`; `untold` how many tests of
+    the batch could not be made, those with the target in the set aside.
+    """
+
+    p: Floats
+    strength: Floats
+    place: Ints
+    untold: int
+
+
+@runtime_checkable
+class BatchTest(Protocol):
+    """A test that takes batches; `cells` says about how many tests it likes in one."""
+
+    cells: int
+
+    def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
+        """P and strength `[n]` of i and j given nothing."""
+        ...
+
+    def weakest(self, batch: Batch) -> Weakest:
+        """The set of greatest p for each variable and target."""
+        ...
+
+    def separating(self, batch: Batch, alpha: float) -> Bools:
+        """`[m, c, t]`: whether p is above `alpha`; False where it cannot be told."""
+        ...
+
+
+class EachVariable:
+    """A test that takes one variable at a time, as a `BatchTest`; subclasses give `measured`."""
+
+    cells = 400_000
+
+    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """P and strength, `[c, t]` each, of i and `targets` given `sets` (`[c, l]`); NaN where it cannot be told."""
+        raise NotImplementedError
+
+    def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
+        return self.measured(i, sets, targets)[0]
+
+    def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
+        """P and strength `[n]` of i and j given nothing."""
+        p, strength = np.empty(len(i)), np.empty(len(i))
+        nothing = np.empty((1, 0), np.intp)
+        for one in np.unique(i):
+            at = i == one
+            first, second = self.measured(int(one), nothing, j[at])
+            p[at], strength[at] = first[0], second[0]
+        return p, strength
+
+    def weakest(self, batch: Batch) -> Weakest:
+        """The set of greatest p for each variable and target."""
+        shape = batch.targets.shape
+        p, strength, place = np.empty(shape), np.empty(shape), np.empty(shape, np.intp)
+        untold = 0
+        for row, (i, sets, targets) in enumerate(zip(batch.i, batch.sets, batch.targets, strict=True)):
+            told, size = self._outside(int(i), sets, targets)
+            untold += int(np.isnan(told).sum()) - int((sets[:, :, None] == targets).sum())
+            place[row] = np.where(np.isnan(told), -1, told).argmax(axis=0)
+            p[row], strength[row] = told[place[row], range(len(targets))], size[place[row], range(len(targets))]
+        return Weakest(p, strength, place, untold)
+
+    def separating(self, batch: Batch, alpha: float) -> Bools:
+        """`[m, c, t]`: whether p is above `alpha`; False where it cannot be told."""
+        each = zip(batch.i, batch.sets, batch.targets, strict=True)
+        return np.stack([self._outside(int(i), sets, targets)[0] > alpha for i, sets, targets in each])
+
+    def _outside(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """`measured`, with NaN where a target is in the set."""
+        p, strength = self.measured(i, sets, targets)
+        return np.where((sets[:, :, None] == targets).any(axis=1), np.nan, p), strength
+
+
+@dataclass
+class Plain(EachVariable):
+    """A bare function as a `BatchTest`; it has no strengths."""
+
+    test: Test
+
+    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """P by the function, strength NaN."""
+        p = np.asarray(self.test(i, sets, targets), float)
+        return p, np.full(p.shape, np.nan)
+
+
+def as_batch_test(test: Test | BatchTest) -> BatchTest:
+    """`test` itself where it takes batches, else a wrapping that does."""
+    return test if isinstance(test, BatchTest) else Plain(test)
+
+
+def in_batches(pool: Bools, targets: Bools, level: int, cells: int, most_sets: int) -> Iterator[Batch]:
+    """Every test of each variable (row) with its targets given the sets of `level` from its pool.
+
+    Variables that have as many in their pool, and as many targets, go together, about `cells` tests at
+    a time. Those with more than `most_sets` sets are left out; `too_many` names them.
+    """
+    sizes, counts = pool.sum(axis=1), targets.sum(axis=1)
+    able = (counts > 0) & (sizes >= level) & ~too_many(pool, targets, level, most_sets)
+    rows = np.flatnonzero(able)
+    for size, count in np.unique(np.column_stack([sizes[rows], counts[rows]]), axis=0).tolist():
+        alike = rows[(sizes[rows] == size) & (counts[rows] == count)]
+        places = _places(size, level)
+        width = count * (level + 1)
+        several = max(1, cells // (len(places) * width))
+        step = max(1, cells // width)
+        for start in range(0, len(alike), several):
+            i = alike[start : start + several]
+            near = np.nonzero(pool[i])[1].reshape(len(i), size)
+            far = np.nonzero(targets[i])[1].reshape(len(i), count)
+            for first in range(0, len(places), step):
+                yield Batch(i, near, places[first : first + step], far)
+
+
+def too_many(pool: Bools, targets: Bools, level: int, most_sets: int) -> Bools:
+    """Which variables (rows) have more sets of `level` than `most_sets`."""
+    sizes = pool.sum(axis=1)
+    largest = next((s for s in range(level, int(sizes.max(initial=0)) + 1) if comb(s, level) > most_sets), None)
+    return np.zeros(len(pool), bool) if largest is None else (sizes >= largest) & targets.any(axis=1)
+
+
+@lru_cache(maxsize=32)
+def _places(size: int, level: int) -> Ints:
+    """Every `level` of `size` positions, `[c, level]`."""
+    if level == 1:
+        return np.arange(size, dtype=np.intp)[:, None]
+    chosen = np.fromiter(
+        (at for one in combinations(range(size), level) for at in one), np.intp, comb(size, level) * level
+    )
+    return chosen.reshape(comb(size, level), level)
