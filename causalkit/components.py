@@ -205,7 +205,8 @@ class Discoverer(Protocol):
 
     What it may say beside: `takes_prior = True`: `discover` takes the keyword `prior: StructurePrior | None`, beliefs
     that weigh with the data; `takes_pairs = True`: it takes the keyword `pairs: Sequence[tuple[str, str]] | None`, the
-    only pairs to ask about. Either may be a property, for a discoverer that holds others.
+    only pairs to ask about; `takes_weights = True`: it reads `Variables.weights`; others are given rows repeated by
+    them. Each may be a property, for a discoverer that holds others.
     """
 
     def discover(

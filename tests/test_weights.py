@@ -139,6 +139,29 @@ def test_derived_columns_and_the_table_of_discovery(panels, assignment) -> None:
     for data in panels[:2]:
         data = replace(data, schema=replace(data.schema.with_columns(derived), assignment=assignment))
         data, parted = preparation.split(data, SplitPlan(weeks=2, pattern="DEET"))
-        seen.append(preparation.variables(parted.take(preparation.derive(data, parted), "discover")).table)
+        seen.append(preparation.variables(parted.take(preparation.derive(data, parted), "discover")).repeated().table)
     a, b = (t.astype(float).round(5).sort_values(list(t.columns)).reset_index(drop=True) for t in seen)
     pd.testing.assert_frame_equal(a, b, atol=1.1e-5)  # derived columns are of 32 bits
+
+
+def test_what_discovery_sees_is_counted_by_weight() -> None:
+    weighted, repeated = _both(personal_world(users=30, items=4).dataset)
+    plain = [replace(d, schema=replace(d.schema, assignment=())) for d in (weighted, repeated)]
+    seen, each = (preparation.variables(d) for d in plain)
+    assert each.weights is None and len(seen.table) < len(each.table)
+    assert seen.units_of("x") == each.units_of("x") == len(each.table)
+    columns = list(seen.names)
+    pd.testing.assert_frame_equal(seen.repeated().table[columns], each.table[columns], check_dtype=False)
+    assert len(seen.repeated(50).table) == 50
+
+
+def test_a_declared_cluster_reaches_discovery() -> None:
+    dataset = personal_world(users=30, items=4).dataset
+    columns = tuple(replace(c, role="cluster") if c.name == "user" else c for c in dataset.schema.columns)
+    schema = replace(dataset.schema, columns=columns)
+    rows = preparation.variables(replace(dataset, schema=replace(schema, assignment=())))
+    assert rows.clusters == ("user",) and set(rows.units) == {"user", "item", "week"}
+    assert rows.levels == {"x": ("user",), "season": ("week",)} and rows.units_of("x") == 30
+    cells = preparation.variables(replace(dataset, schema=replace(schema, assignment=("item", "week"))))
+    assert len(cells.table) == 30 * 4 * 4  # the outcome of an item's week differs between clusters
+    assert cells.levels["bought"] == ("item", "week", "user")

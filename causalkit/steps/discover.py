@@ -23,7 +23,8 @@ def discover(work: Work) -> Work:
     knowledge = gather_knowledge(seen, work.config.knowledge)
     assert work.config.discover is not None
     discoverer = work.build("discoverer", work.config.discover)
-    drawn = discoverer.discover(lent(seen), lent(knowledge), context=work.under("discover"))
+    given = seen if getattr(discoverer, "takes_weights", False) else seen.repeated()
+    drawn = discoverer.discover(lent(given), lent(knowledge), context=work.under("discover"))
     graph = soundness.graph(drawn, seen, knowledge, work.whose("discoverer", work.config.discover))
     graph = replace(graph, notes=(*seen.notes, *_effective_n(seen), *knowledge.notes, *graph.notes))
     return work.with_outputs(variables=seen, graph=graph)

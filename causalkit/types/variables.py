@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from causalkit.errors import ConfigError, Problem, nearest
 from causalkit.types.schema import Column
 
 __all__ = ["Knowledge", "Variables"]
+
+MOST_ROWS = 2_000_000
+"""Rows that `Variables.repeated` gives at most."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,9 @@ class Variables:
     units : the id columns, one row each as in `table`; needed to count units at a level.
     treatment, outcome : which columns these are.
     notes : how the table was made.
+    weights : how many rows each row stands for (a frequency), `[len(table)]`; None where each is one.
+    clusters : of the columns of `units`, those by which rows may depend on each other, as the log's owner declares
+        it; empty where nothing is declared: then by each of them.
     """
 
     table: pd.DataFrame
@@ -35,6 +43,8 @@ class Variables:
     treatment: str = ""
     outcome: str = ""
     notes: tuple[str, ...] = ()
+    weights: npt.NDArray[np.float64] | None = None
+    clusters: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Variables({len(self.table):,} units: {', '.join(self.names)})"
@@ -48,10 +58,10 @@ class Variables:
         return next(column for column in self.columns if column.name == name)
 
     def units_of(self, name: str) -> int:
-        """How many units column `name` has: distinct combinations of the ids it varies with."""
+        """How many units column `name` has: distinct combinations of the ids it varies with; else rows by weight."""
         level = self.levels.get(name)
         if not level or self.units.empty:
-            return len(self.table)
+            return len(self.table) if self.weights is None else round(float(np.sum(self.weights)))
         return int(self.units[list(level)].drop_duplicates().shape[0])
 
     def effective_n(self, a: str, b: str) -> int:
@@ -61,6 +71,17 @@ class Variables:
     def select(self, names: Sequence[str]) -> Variables:
         """Some of the columns, in the order asked."""
         return replace(self, table=self.table[list(names)], columns=tuple(self[name] for name in names))
+
+    def repeated(self, most: int = MOST_ROWS) -> Variables:
+        """The same without weights: a row of weight n is n rows. Beyond `most` evenly thinned, which only lowers n."""
+        if self.weights is None:
+            return self
+        until = np.cumsum(self.weights)
+        total = float(until[-1]) if len(until) else 0.0
+        count = min(int(total), most)
+        at = np.searchsorted(until, (np.arange(count) + 0.5) * (total / max(count, 1)), side="right")
+        units = self.units if self.units.empty else self.units.iloc[at].reset_index(drop=True)
+        return replace(self, table=self.table.iloc[at].reset_index(drop=True), units=units, weights=None)
 
     def knowledge(self) -> Knowledge:
         """The tiers that the columns declare."""

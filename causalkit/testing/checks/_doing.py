@@ -62,7 +62,7 @@ def _encoder(made: Any, folder: Path, context: Context) -> None:
 
 
 def _discoverer(made: Any, folder: Path, context: Context) -> None:
-    made.discover(variables(log().dataset), None, context=context)
+    made.discover(variables(log().dataset).repeated(), None, context=context)
 
 
 def _propensity(made: Any, folder: Path, context: Context) -> None:
