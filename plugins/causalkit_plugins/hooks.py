@@ -58,6 +58,7 @@ def causalkit_discoverers() -> list[Declaration]:
     return _declare(
         "discoverers",
         ("pc", "PC", "PC-stable with batched tests, Gaussian and discrete."),
+        ("score-search", "ScoreSearch", "Best-scoring graphs by a search over orders: BDeu, BIC, soft priors."),
         ("knowledge", "KnowledgeGraph", "The graph that tiers, required and forbidden edges say."),
     )
 

@@ -25,6 +25,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 ROUND = 9
 """Decimals to which scores are rounded, so that rounding errors decide no tie."""
+IMPOSSIBLE = -1e8
+"""The score of parents that may not be: finite, so that differences of two of them are."""
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Tables:
     Parameters
     ----------
     bits : `[p, p]`: row i, column j: the bit of j among the candidates of i; 0 where j is none.
-    own : `[p, 2^K]`: the score of each candidate set as the parents; minus infinity where it is not allowed.
+    own : `[p, 2^K]`: what each candidate set as the parents scores above no parents; `IMPOSSIBLE` where it may not be.
     best : the same for the best subset of the set; `total` : the log of the sum over subsets.
     before : `[p, p]`: what an order gains where row comes before column.
     """
@@ -93,7 +95,7 @@ def tabulate(
     size = scores.size
     width = 2 ** max((len(own) for own in candidates), default=0)
     bits = np.zeros((size, size), np.intp)
-    own = np.full((size, width), -np.inf)
+    own = np.full((size, width), IMPOSSIBLE)
     for i, listed in enumerate(candidates):
         listed = sorted(listed)
         bits[i, listed] = 1 << np.arange(len(listed))
@@ -103,7 +105,7 @@ def tabulate(
             sets = [s for s in sets if set(required[i]) <= set(s)]
         where = [int(bits[i, list(s)].sum()) for s in sets]
         prior = np.array([0.0 if arcs is None else arcs[list(s), i].sum() for s in sets])
-        own[i, where] = scores.locals(i, sets) + prior
+        own[i, where] = np.maximum(scores.locals(i, sets) - scores.local(i, ()) + prior, IMPOSSIBLE)
     odds = np.zeros((size, size)) if before is None else before
     best, total = _over_subsets(np.round(own, ROUND), np.maximum), _over_subsets(own, np.logaddexp)
     return Tables(bits, np.round(own, ROUND), best, total, odds)

@@ -75,15 +75,15 @@ class BDeu(LocalScores):
     ----------
     codes : `[n, p]`, levels from 0.
     ess : equivalent sample size of the prior: how many rows it is worth.
-    levels : how many levels each column can have; those seen, where it is not given.
+    share : how many units stand behind a row, where rows repeat them: what a row counts.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int64], ess: float = 1.0, levels: Ints | None = None) -> None:
+    def __init__(self, codes: npt.NDArray[np.int64], ess: float = 1.0, share: float = 1.0) -> None:
         super().__init__(codes.shape[1])
         self.columns = np.ascontiguousarray(codes.T)
-        seen = codes.max(axis=0, initial=0) + 1
-        self.levels = np.asarray(seen if levels is None else levels, np.int64)
+        self.levels = np.asarray(codes.max(axis=0, initial=0) + 1, np.int64)
         self.ess = ess
+        self.share = share
         self._known[()] = float(self._terms(np.array([len(codes)]), np.ones(1))[0])
 
     def _joint(self, sets: Ints) -> Floats:
@@ -120,8 +120,8 @@ class BDeu(LocalScores):
     def _terms(self, counts: npt.NDArray[np.int64], cells: Floats) -> Floats:
         from scipy.special import gammaln
 
-        share = self.ess / cells
-        return np.asarray(gammaln(counts + share) - gammaln(share))
+        prior = self.ess / cells
+        return np.asarray(gammaln(self.share * counts + prior) - gammaln(prior))
 
 
 class GaussianBIC(LocalScores):
