@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from causalkit.components import Context, component
-from causalkit.types import CausalGraph, Knowledge, Variables
+from causalkit.types import CausalGraph, Knowledge, StructurePrior, Variables
 from causalkit_plugins.discoverers._columns import prepare
 from causalkit_plugins.discoverers._levels import compare_at, correlation_at
 from causalkit_plugins.discoverers._search import Search, search
@@ -49,6 +49,8 @@ class PC:
     in none of them, or not in the one of greatest p. A tie, or for `conservative` anything but all
     or none, leaves the triple open."""
 
+    takes_prior = True
+
     @property
     def assumes(self) -> frozenset[str]:
         """What the graph rests on; partial correlations also on linear causes and Gaussian noise."""
@@ -60,9 +62,13 @@ class PC:
         variables: Variables,
         knowledge: Knowledge | None = None,
         *,
+        prior: StructurePrior | None = None,
         context: Context = Context(),
     ) -> CausalGraph:
         """The graph (CPDAG, with knowledge) over all columns of `variables`.
+
+        A `prior` only breaks ties: it directs edges that would stay `--`, surest beliefs first, as far as no
+        cycle and no collider comes of it that the data speak against. Such edges say so in their evidence.
 
         Raises
         ------
@@ -71,7 +77,7 @@ class PC:
         """
         columns = prepare(variables, self.test)
         known = _about(variables, knowledge)
-        settings = Search(self.alpha, self.max_k, self.colliders, context)
+        settings = Search(self.alpha, self.max_k, self.colliders, context, prior)
         graph = search(_test(columns, variables), columns.names, variables.names, known, settings)
         return CausalGraph(graph.nodes, graph.edges, graph.separations, (*columns.notes, *graph.notes))
 
