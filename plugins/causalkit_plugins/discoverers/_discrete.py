@@ -21,6 +21,8 @@ class GSquared(EachVariable):
     units : `[p, p]`, how many units stand behind each pair; NaN where it is not to be tested.
     """
 
+    scale = "G²/2n, in nats,"
+
     def __init__(self, codes: npt.NDArray[np.int64], units: Floats) -> None:
         self.codes = codes
         self.units = units

@@ -29,6 +29,8 @@ class FisherZ:
     device : where to test: None is numpy on the CPU, else what torch calls it.
     """
 
+    scale = "absolute partial correlation"
+
     def __init__(self, correlations: list[Floats], levels: Levels, device: str | None = None) -> None:
         self.levels = levels
         self.on = Arrays(device)
@@ -117,6 +119,8 @@ class WilksLambda(EachVariable):
     blocks : for each variable, its columns.
     levels : which level, and how many units, for each pair of variables.
     """
+
+    scale = "partial correlation of the two blocks, sqrt(1 - lambda),"
 
     def __init__(self, correlations: list[Floats], blocks: list[Ints], levels: Levels) -> None:
         self.sizes = np.array([len(block) for block in blocks])
