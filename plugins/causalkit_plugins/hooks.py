@@ -60,6 +60,8 @@ def causalkit_discoverers() -> list[Declaration]:
         ("pc", "PC", "PC-stable with batched tests, Gaussian and discrete."),
         ("score-search", "ScoreSearch", "Best-scoring graphs by a search over orders: BDeu, BIC, soft priors."),
         ("knowledge", "KnowledgeGraph", "The graph that tiers, required and forbidden edges say."),
+        ("llm", "LLM", "What a language model says of names and descriptions, both ways, with abstentions."),
+        examples=("llm",),
     )
 
 

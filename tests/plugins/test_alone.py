@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.examples._answering import Answering
 
 import causalkit as ck
 from causalkit.components import KINDS
@@ -24,6 +25,7 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("estimator", "shared"): {"of": {"use": "difference-in-means"}},
     ("encoder", "concat"): {"of": [{"use": "hashing"}, {"use": "lsa"}]},
     ("encoder", "pca"): {"of": {"use": "hashing"}},
+    ("discoverer", "llm"): {"provider": Answering()},
 }
 """What has no default, beside files."""
 ELSEWHERE = {
