@@ -26,6 +26,7 @@ from causalkit.types.ranking import RANKING_COLUMNS, Ranking
 from causalkit.types.result import NO_TEXT, Facts, Measurement, Outputs, RunResult, StepRecord
 from causalkit.types.schema import COLUMN_KINDS, ROLES, Column, ColumnKind, Derivation, Role, Schema, Words
 from causalkit.types.scores import Scores
+from causalkit.types.separations import Separations
 from causalkit.types.table import Table
 from causalkit.types.variables import Knowledge, Variables
 from causalkit.types.verdicts import Verdicts
@@ -76,6 +77,7 @@ __all__ = [
     "Scores",
     "SegmentMap",
     "Separation",
+    "Separations",
     "Split",
     "Status",
     "StepRecord",

@@ -97,7 +97,7 @@ class CausalGraph:
 
     nodes: tuple[str, ...]
     edges: tuple[Edge, ...] = ()
-    separations: tuple[Separation, ...] = ()
+    separations: Sequence[Separation] = ()
     notes: tuple[str, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     latent: bool = False

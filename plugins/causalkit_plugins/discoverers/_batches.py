@@ -27,8 +27,8 @@ class Batch:
 
     Parameters
     ----------
-    i : `[m]`, the variables.
-    pool : `[m, d]`, what the sets are drawn from.
+    i : `[m]`, the variables; one may come several times.
+    pool : `[m, d]`, what the sets are drawn from; the same wherever a variable comes again.
     places : `[c, l]`, c sets of l positions in the pool; the same for all m.
     targets : `[m, t]`.
     """
@@ -119,8 +119,12 @@ class EachVariable:
 
     def separating(self, batch: Batch, alpha: float) -> Bools:
         """`[m, c, t]`: whether p is above `alpha`; False where it cannot be told."""
-        each = zip(batch.i, batch.sets, batch.targets, strict=True)
-        return np.stack([self._outside(int(i), sets, targets)[0] > alpha for i, sets, targets in each])
+        apart = np.empty((len(batch.i), len(batch.places), batch.targets.shape[1]), bool)
+        for i in np.unique(batch.i):  # a variable may come in several rows, with the same pool
+            rows = np.flatnonzero(batch.i == i)
+            told, _ = self._outside(int(i), batch.pool[rows[0], batch.places], batch.targets[rows].ravel())
+            apart[rows] = (told > alpha).reshape(len(batch.places), len(rows), -1).swapaxes(0, 1)
+        return apart
 
     def _outside(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """`measured`, with NaN where a target is in the set."""
@@ -145,34 +149,54 @@ def as_batch_test(test: Test | BatchTest) -> BatchTest:
     return test if isinstance(test, BatchTest) else Plain(test)
 
 
-def in_batches(pool: Bools, targets: Bools, level: int, cells: int, most_sets: int) -> Iterator[Batch]:
-    """Every test of each variable (row) with its targets given the sets of `level` from its pool.
+@dataclass(frozen=True)
+class Lists:
+    """Lists of variables, one a row, each in `members[row, : sizes[row]]`."""
 
-    Variables that have as many in their pool, and as many targets, go together, about `cells` tests at
-    a time. Those with more than `most_sets` sets are left out; `too_many` names them.
+    members: Ints
+    sizes: Ints
+
+    @classmethod
+    def of(cls, matrix: Bools) -> Lists:
+        """The columns that are true in each row."""
+        sizes = matrix.sum(axis=1)
+        rows, columns = np.nonzero(matrix)
+        members = np.zeros((len(matrix), int(sizes.max(initial=0))), np.intp)
+        members[rows, np.arange(len(rows)) - (np.cumsum(sizes) - sizes)[rows]] = columns
+        return cls(members, sizes)
+
+    def take(self, rows: Ints) -> Lists:
+        """Some of the rows, in the order asked."""
+        return Lists(self.members[rows], self.sizes[rows])
+
+
+def in_batches(
+    i: Ints, pools: Lists, targets: Lists, level: int, cells: int, most_sets: int
+) -> Iterator[tuple[Ints, Batch]]:
+    """Every test of `i[row]` with its targets given each set of `level` from its pool: the rows, and their tests.
+
+    Rows with as many in their pool, and as many targets, go together, about `cells` tests at a time.
+    Those with more than `most_sets` sets are left out.
     """
-    sizes, counts = pool.sum(axis=1), targets.sum(axis=1)
-    able = (counts > 0) & (sizes >= level) & ~too_many(pool, targets, level, most_sets)
-    rows = np.flatnonzero(able)
-    for size, count in np.unique(np.column_stack([sizes[rows], counts[rows]]), axis=0).tolist():
-        alike = rows[(sizes[rows] == size) & (counts[rows] == count)]
+    able = (targets.sizes > 0) & (pools.sizes >= level) & ~too_many(pools.sizes, level, most_sets)
+    kinds = pools.sizes * (targets.members.shape[1] + 1) + targets.sizes
+    for kind in np.unique(kinds[able]):
+        alike = np.flatnonzero(able & (kinds == kind))
+        size, count = int(pools.sizes[alike[0]]), int(targets.sizes[alike[0]])
         places = _places(size, level)
         width = count * (level + 1)
-        several = max(1, cells // (len(places) * width))
-        step = max(1, cells // width)
+        several, step = max(1, cells // (len(places) * width)), max(1, cells // width)
         for start in range(0, len(alike), several):
-            i = alike[start : start + several]
-            near = np.nonzero(pool[i])[1].reshape(len(i), size)
-            far = np.nonzero(targets[i])[1].reshape(len(i), count)
+            rows = alike[start : start + several]
+            near, far = pools.members[rows, :size], targets.members[rows, :count]
             for first in range(0, len(places), step):
-                yield Batch(i, near, places[first : first + step], far)
+                yield rows, Batch(i[rows], near, places[first : first + step], far)
 
 
-def too_many(pool: Bools, targets: Bools, level: int, most_sets: int) -> Bools:
-    """Which variables (rows) have more sets of `level` than `most_sets`."""
-    sizes = pool.sum(axis=1)
-    largest = next((s for s in range(level, int(sizes.max(initial=0)) + 1) if comb(s, level) > most_sets), None)
-    return np.zeros(len(pool), bool) if largest is None else (sizes >= largest) & targets.any(axis=1)
+def too_many(sizes: Ints, level: int, most_sets: int) -> Bools:
+    """Which pools of these sizes have more sets of `level` than `most_sets`."""
+    sets = np.array([comb(size, level) for size in range(int(sizes.max(initial=0)) + 1)], float)
+    return np.asarray(sets[sizes] > most_sets)
 
 
 @lru_cache(maxsize=32)

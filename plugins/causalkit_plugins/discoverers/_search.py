@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 
 from causalkit.components import Context
-from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Separation, StructurePrior
+from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, StructurePrior
 from causalkit_plugins.discoverers._orientation import Arrow, Marks, Triple, orient, stuck, weakest_in_cycles
-from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton, middle_shares, unshielded
+from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton
 from causalkit_plugins.discoverers._ties import break_ties, directions
+from causalkit_plugins.discoverers._votes import middle_shares, recorded_shares
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class _Found:
     marks: Marks
     left_out: list[Arrow]
     decided: dict[Arrow, Arrow]
+    scale: str
 
 
 def search(
@@ -52,15 +54,12 @@ def search(
     colliders, ambiguous = _triples(test, skeleton, allowed, settings)
     marks = orient(skeleton.adjacent, allowed, colliders, ambiguous)
     odds = directions(settings.prior, names) if settings.prior else {}
-    found = _Found(names, skeleton, marks, left_out, break_ties(marks, odds))
+    found = _Found(names, skeleton, marks, left_out, break_ties(marks, odds), getattr(test, "scale", ""))
     edges = _edges(found, knowledge, settings.prior, odds)
     joined = {frozenset((e.source, e.target)) for e in edges}
     edges += [_required(a, b, knowledge) for a, b in sorted(knowledge.required) if {a, b} not in joined]
-    separations = [
-        Separation(names[i], names[j], tuple(names[k] for k in given), p)
-        for (i, j), (given, p) in sorted(skeleton.separators.items())
-    ]
-    return CausalGraph(tuple(nodes), tuple(edges), tuple(separations), _notes(found, settings))
+    separations = skeleton.separators.named(names)
+    return CausalGraph(tuple(nodes), tuple(edges), separations, _notes(found, settings))
 
 
 def _permissions(names: Sequence[str], knowledge: Knowledge) -> tuple[Bools, Bools]:
@@ -82,21 +81,13 @@ def _permissions(names: Sequence[str], knowledge: Knowledge) -> tuple[Bools, Boo
 def _triples(test: Test, found: Skeleton, allowed: Bools, settings: Search) -> tuple[list[Triple], list[Triple]]:
     """Colliders, and triples that are neither collider nor not."""
     if settings.colliders == "max-p":
-        shares = _recorded(found)
+        shares = recorded_shares(found)
     else:
         shares = middle_shares(test, found, allowed, settings.alpha, settings.context.check)
     below, above = (0.5, 0.5) if settings.colliders == "majority" else (1e-12, 1 - 1e-12)
     colliders = [triple for triple, share in shares.items() if share < below]
     plain = {triple for triple, share in shares.items() if share > above}
     return colliders, [triple for triple in shares if triple not in plain and triple not in set(colliders)]
-
-
-def _recorded(found: Skeleton) -> dict[Triple, float]:
-    separated = found.separators
-    return {
-        (i, k, j): float(k in separated[i, j][0]) if (i, j) in separated else float("nan")
-        for i, k, j in unshielded(found.adjacent)
-    }
 
 
 def _edges(
@@ -107,17 +98,18 @@ def _edges(
         if i in found.marks.children[j]:
             i, j = j, i
         a, b = names[i], names[j]
-        p = float(found.skeleton.kept_p[i, j])
+        data = _measured(found, i, j)
+        strength = _number(found.skeleton.strength[i, j])
         if (a, b) in knowledge.required:
-            edges.append(_required(a, b, knowledge, p))
+            edges.append(_required(a, b, knowledge, data, strength))
             continue
-        evidence = [Evidence("data", "largest p-value of the tests it survived", p)]
+        evidence = [*data]
         if not knowledge.allows(b, a):
             evidence.append(Evidence("knowledge", f"direction: {knowledge.because(b, a)}"))
         elif prior is not None and (i, j) in found.decided:
             evidence.append(_believed(names, prior, (i, j), found.decided[i, j], odds))
         mark: Literal["->", "--"] = "->" if j in found.marks.children[i] else "--"
-        edges.append(Edge(a, b, mark, float(np.clip(1 - p, 0, 1)), tuple(evidence)))
+        edges.append(Edge(a, b, mark, _confidence(data), tuple(evidence), strength))
     return edges
 
 
@@ -132,11 +124,27 @@ def _believed(
     return Evidence(source, f"direction: follows of {names[cause[0]]} -> {names[cause[1]]}, {told}")
 
 
-def _required(a: str, b: str, knowledge: Knowledge, p: float = float("nan")) -> Edge:
-    evidence = [Evidence("knowledge", f"required: {knowledge.because(a, b)}")]
-    if not np.isnan(p):
-        evidence.append(Evidence("data", "largest p-value of its tests", p))
-    return Edge(a, b, "->", 1.0, tuple(evidence))
+def _measured(found: _Found, i: int, j: int) -> tuple[Evidence, ...]:
+    """The evidence of the data for an edge; none where it could not be tested."""
+    p = _number(found.skeleton.kept_p[i, j])
+    scale = f"; its strength is the {found.scale} in that test" if found.scale else ""
+    return () if p is None else (Evidence("data", f"largest p-value of its tests{scale}", p),)
+
+
+def _confidence(data: Sequence[Evidence]) -> float:
+    p = data[0].p_value if data else None
+    return 0.0 if p is None else float(np.clip(1 - p, 0, 1))
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _required(
+    a: str, b: str, knowledge: Knowledge, data: Sequence[Evidence] = (), strength: float | None = None
+) -> Edge:
+    evidence = (Evidence("knowledge", f"required: {knowledge.because(a, b)}"), *data)
+    return Edge(a, b, "->", 1.0, evidence, strength)
 
 
 def _notes(found: _Found, settings: Search) -> tuple[str, ...]:

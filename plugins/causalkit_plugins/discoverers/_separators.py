@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
 
 import numpy as np
 
-from causalkit.types import Separation
+from causalkit.types import Separations
 from causalkit_plugins.discoverers._batches import Floats, Ints
 
 Found = tuple[tuple[int, ...], float]
@@ -45,41 +44,14 @@ class Separators(Mapping[tuple[int, int], Found]):
         i, j = np.nonzero(~np.isnan(self.p))
         return i, j
 
-
-class Separations(Sequence[Separation]):
-    """The same by name, made when read: a million removed pairs take 12 bytes each.
-
-    Equal to a tuple or list of the same separations.
-    """
-
-    def __init__(self, names: Sequence[str], found: Separators) -> None:
-        i, j = found.pairs()
-        self.names = tuple(names)
-        self.p = found.p[i, j]
-        self.i, self.j = i.astype(np.int32), j.astype(np.int32)
-        self.given = dict(found.given)
-
-    def __len__(self) -> int:
-        return len(self.p)
-
-    @overload
-    def __getitem__(self, at: int) -> Separation: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[Separation, ...]: ...
-    def __getitem__(self, at: int | slice) -> Separation | tuple[Separation, ...]:
-        if isinstance(at, slice):
-            return tuple(self[one] for one in range(*at.indices(len(self))))
-        i, j = int(self.i[at]), int(self.j[at])
-        given = tuple(self.names[k] for k in self.given.get((i, j), ()))
-        return Separation(self.names[i], self.names[j], given, float(self.p[at]))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(other) != len(self):
-            return False
-        return all(one == another for one, another in zip(self, other, strict=True))
-
-    def __hash__(self) -> int:
-        return hash((len(self), self.names))
-
-    def __repr__(self) -> str:
-        return f"Separations({len(self):,} pairs)"
+    def named(self, names: Sequence[str]) -> Separations:
+        """The same by name."""
+        i, j = self.pairs()
+        sizes = np.zeros(len(i), np.int64)
+        known = sorted(pair for pair in self.given if pair in self)
+        if known:
+            keys = np.array(known) @ (len(self.p), 1)
+            sizes[np.searchsorted(i * len(self.p) + j, keys)] = [len(self.given[pair]) for pair in known]
+        given = np.array([k for pair in known for k in self.given[pair]], np.int32)
+        first, second = i.astype(np.int32), j.astype(np.int32)
+        return Separations(tuple(names), first, second, self.p[i, j], given, np.cumsum(sizes))

@@ -5,7 +5,7 @@ Indices are positions in a fixed order of names, so the order of the user's colu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from causalkit_plugins.discoverers._batches import (
     Bools,
     Floats,
     Ints,
+    Lists,
     Test,
     Weakest,
     as_batch_test,
@@ -24,8 +25,6 @@ from causalkit_plugins.discoverers._batches import (
     too_many,
 )
 from causalkit_plugins.discoverers._separators import Separators
-
-__all__ = ["Bools", "Floats", "Ints", "Skeleton", "Test", "find_skeleton", "middle_shares", "unshielded"]
 
 MOST_SETS = 50_000
 """Sets of one size to try for one variable; a variable with more is a hub, and larger sets are left out."""
@@ -157,17 +156,17 @@ def _given(
     test: BatchTest, found: Skeleton, allowed: Bools, required: Bools, alpha: float, level: int, context: Context
 ) -> None:
     """One level: every adjacent pair, given every set of `level` neighbours of either."""
-    targets, pool = found.adjacent, found.adjacent & allowed.T
-    for i in np.flatnonzero(too_many(pool, targets, level, MOST_SETS)).tolist():
+    pools, targets = Lists.of(found.adjacent & allowed.T), Lists.of(found.adjacent)
+    for i in np.flatnonzero(too_many(pools.sizes, level, MOST_SETS)).tolist():
         found.hubs[i] = min(level - 1, found.hubs.get(i, level))
     separating = _Separating()
-    batches = list(in_batches(pool, targets, level, test.cells, MOST_SETS))
-    for batch in context.track(batches, f"testing edges, given {level}", len(batches)):
+    batches = list(in_batches(np.arange(len(allowed)), pools, targets, level, test.cells, MOST_SETS))
+    for _, batch in context.track(batches, f"testing edges, given {level}", len(batches)):
         best = test.weakest(batch)
         found.untested += best.untold
         _keep(found, batch, best)
         separating.add(batch, best, alpha)
-    adjacent = targets.copy()
+    adjacent = found.adjacent.copy()
     for i, j, p, given in separating.greatest():
         if not required[i, j]:
             adjacent[i, j] = adjacent[j, i] = False
@@ -184,65 +183,3 @@ def _keep(found: Skeleton, batch: Batch, best: Weakest) -> None:
         weaker = higher | ((best.p == p) & (best.strength < strength))
         found.kept_p[at] = np.where(higher, best.p, p)
         found.strength[at] = np.where(weaker, best.strength, strength)
-
-
-def unshielded(adjacent: Bools) -> list[tuple[int, int, int]]:
-    """Triples (i, k, j), i < j, in which k is adjacent to both and they are not to each other."""
-    found: list[tuple[int, int, int]] = []
-    for k in range(len(adjacent)):
-        near = np.flatnonzero(adjacent[k])
-        a, b = np.nonzero(np.triu(~adjacent[np.ix_(near, near)], 1))
-        found += zip(near[a].tolist(), [k] * len(a), near[b].tolist(), strict=True)
-    return found
-
-
-def middle_shares(
-    test: Test | BatchTest, found: Skeleton, allowed: Bools, alpha: float, check: Callable[[], None]
-) -> dict[tuple[int, int, int], float]:
-    """For each unshielded triple (i, k, j): in what share of the sets that separate i from j is k?
-
-    Sets are drawn from the neighbours of i and of j, up to the size the skeleton reached; where none
-    separates, the one recorded set decides. NaN where the pair was never tested.
-    """
-    test, triples = as_batch_test(test), unshielded(found.adjacent)
-    pool = found.adjacent & allowed.T
-    ends = np.zeros_like(pool)
-    for i, _, j in triples:
-        ends[i, j] = ends[j, i] = (i, j) in found.separators
-    count: dict[tuple[int, int], float] = {}
-    member: dict[tuple[int, int, int], float] = {}
-    for level in range(min(int(pool.sum(axis=1).max(initial=0)), found.level) + 1):
-        for batch in in_batches(pool, ends, level, test.cells, MOST_SETS):
-            check()
-            _vote(batch, test.separating(batch, alpha), count, member)
-    return {triple: _share(found.separators, count, member, *triple) for triple in triples}
-
-
-def _vote(
-    batch: Batch, apart: Bools, count: dict[tuple[int, int], float], member: dict[tuple[int, int, int], float]
-) -> None:
-    """Count the sets that separate, and for each variable of the pool how many of these it is in."""
-    inside = (batch.places[:, :, None] == np.arange(batch.pool.shape[1])).any(axis=1)
-    total = apart.sum(axis=1)
-    held = np.einsum("mct,cd->mtd", apart.astype(np.float32), inside.astype(np.float32))
-    for row, at in np.argwhere(total > 0).tolist():
-        i, j = int(batch.i[row]), int(batch.targets[row, at])
-        count[i, j] = count.get((i, j), 0) + float(total[row, at])
-        for k, times in zip(batch.pool[row].tolist(), held[row, at].tolist(), strict=True):
-            member[i, j, k] = member.get((i, j, k), 0) + times
-
-
-def _share(
-    separators: Separators,
-    count: dict[tuple[int, int], float],
-    member: dict[tuple[int, int, int], float],
-    i: int,
-    k: int,
-    j: int,
-) -> float:
-    if (i, j) not in separators:
-        return float("nan")
-    total = count.get((i, j), 0) + count.get((j, i), 0)
-    if not total:
-        return float(k in separators[i, j][0])
-    return (member.get((i, j, k), 0) + member.get((j, i, k), 0)) / total
