@@ -60,7 +60,8 @@ class GSquared(EachVariable):
         margin = np.add.reduceat(self.entropy[by_target].sum(axis=0), starts)
         rest = self.entropy[by_own.sum(axis=1)].sum() - self.entropy[by_own].sum()
         seen = np.add.reduceat((by_target > 0).astype(float), starts, axis=1)
-        freedom = (((by_own > 0).sum(axis=1) - 1)[:, None] * (seen - 1)).clip(0).sum(axis=0)
+        own_seen = (by_own > 0).sum(axis=1)[:, None]
+        freedom = ((own_seen - 1).clip(0) * (seen - 1).clip(0)).sum(axis=0)  # an empty stratum has none
         return 2 * (joint - margin + rest), freedom
 
     def _strata(self, given: Ints) -> tuple[npt.NDArray[np.int64], int]:

@@ -29,7 +29,8 @@ class Marks:
     parents, children : those with a direction.
     loose : those without, that may still get one.
     undecided : edges (i < j) that the evidence would turn both ways.
-    cyclic : those among them that lost a direction to a cycle.
+    settled : edges of that sort that the rest of the graph decided after all: one way would make a cycle.
+    cyclic : edges that lost a direction to a cycle.
     colliders, ambiguous : open triples (i, middle, j), i < j; every other open triple is no collider.
     """
 
@@ -38,6 +39,7 @@ class Marks:
     children: list[set[int]]
     loose: list[set[int]]
     undecided: set[Arrow] = field(default_factory=set)
+    settled: set[Arrow] = field(default_factory=set)
     cyclic: set[Arrow] = field(default_factory=set)
     colliders: set[Triple] = field(default_factory=set)
     ambiguous: set[Triple] = field(default_factory=set)
@@ -48,7 +50,7 @@ class Marks:
     def none(cls, adjacent: Bools) -> Marks:
         """Every edge of a skeleton without a direction."""
         near: list[set[int]] = [set() for _ in range(len(adjacent))]
-        for i, j in np.argwhere(adjacent).tolist():
+        for i, j in zip(*(at.tolist() for at in np.nonzero(adjacent)), strict=True):
             near[i].add(j)
         size = range(len(near))
         return cls(near, [set() for _ in size], [set() for _ in size], [set(others) for others in near])
@@ -131,7 +133,9 @@ def orient(adjacent: Bools, allowed: Bools, colliders: Iterable[Triple], ambiguo
 
 
 def _known(adjacent: Bools, allowed: Bools) -> list[Arrow]:
-    return [(i, j) for i, j in np.argwhere(adjacent & allowed & ~allowed.T).tolist()]
+    i, j = np.nonzero(adjacent)
+    only = allowed[i, j] & ~allowed[j, i]
+    return list(zip(i[only].tolist(), j[only].tolist(), strict=True))
 
 
 def _without_cycles(marks: Marks) -> list[Arrow]:
@@ -144,6 +148,7 @@ def _without_cycles(marks: Marks) -> list[Arrow]:
             found.append((a, b))
         elif reached[b] >> a & 1:
             found.append((b, a))
+    marks.settled |= marks.undecided & {_sorted(a, b) for a, b in found}
     for a, b in found:
         marks.point(a, b)
     return found

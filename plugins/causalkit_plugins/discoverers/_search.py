@@ -164,11 +164,14 @@ def _conflicts(found: _Found) -> tuple[str, ...]:
     """Where the evidence contradicts itself, or what is known."""
     marks, names = found.marks, found.names
     left_out = _some([f"{names[i]} -> {names[j]}" for i, j in found.left_out], "edges")
-    plain = not (marks.undecided or marks.ambiguous or marks.cycles)
+    plain = not (marks.undecided or marks.settled or marks.ambiguous or marks.cycles)
     knot = _some([names[i] for i in stuck(marks)], "variables") if plain else ""
     said = {
         f"left out, since what is known would make them part of a cycle: {left_out}": bool(left_out),
         f"{len(marks.undecided)} edges left undirected, since the evidence points both ways": len(marks.undecided),
+        f"{len(marks.settled)} edges for which the evidence points both ways go the one that makes no cycle": len(
+            marks.settled
+        ),
         f"{len(marks.ambiguous)} open triples are neither collider nor not": len(marks.ambiguous),
         f"{marks.against_knowledge} colliders that the data suggest go against what is known": marks.against_knowledge,
         f"{marks.cycles} directed cycles lost their directions": marks.cycles,
