@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,7 @@ class Interview:
         asked = [Question(f"q{at}", prompt, SYSTEM, repeat) for at, (prompt, repeat) in enumerate(prompts)]
         if not asked:
             return []
-        answers = self.provider.ask(asked, schema, context=self.context)
+        answers = self.provider.ask(asked, deepcopy(schema), context=self.context)
         self.model = answers.model
         self.asked += len(asked)
         self.usages.append(answers.usage)

@@ -122,7 +122,7 @@ def _must_have_answered(interview: Interview) -> None:
 def _notes(inquiry: Inquiry, strategy: str, opinions: Sequence[Opinion]) -> list[str]:
     interview = inquiry.interview
     if not interview.asked:
-        return ["no question was asked: knowledge leaves no pair open"]
+        return ["no question was asked: there is no pair to ask about"]
     calls, asked, answered = (
         sum(getattr(usage, name) for usage in interview.usages) for name in ("calls", "prompt_tokens", "answer_tokens")
     )
