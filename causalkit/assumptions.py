@@ -43,6 +43,7 @@ ASSUMPTIONS: dict[str, Assumption] = {
         Assumption("sufficiency", "No hidden variable causes two of those seen."),
         Assumption("faithfulness", "What is independent in the data is not joined by paths that cancel."),
         Assumption("linear-gaussian", "Continuous variables are linear in their causes, with Gaussian noise."),
+        Assumption("linear-non-gaussian", "Every variable is linear in its causes, with noise that is not Gaussian."),
         Assumption("discrete", "Every variable has a few values.", testable=True),
     )
 }

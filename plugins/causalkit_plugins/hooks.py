@@ -59,9 +59,10 @@ def causalkit_discoverers() -> list[Declaration]:
         "discoverers",
         ("pc", "PC", "PC-stable with batched tests, Gaussian and discrete."),
         ("score-search", "ScoreSearch", "Best-scoring graphs by a search over orders: BDeu, BIC, soft priors."),
+        ("causal-learn", "CausalLearn", "PC, FCI, GES, GRaSP, BOSS, LiNGAM and exact search of causal-learn."),
         ("knowledge", "KnowledgeGraph", "The graph that tiers, required and forbidden edges say."),
         ("llm", "LLM", "What a language model says of names and descriptions, both ways, with abstentions."),
-        examples=("llm",),
+        examples=("llm", "causal-learn"),
     )
 
 

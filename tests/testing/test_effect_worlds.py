@@ -175,7 +175,7 @@ def test_the_same_seed_draws_the_same_rows_and_another_draws_others(name):
 
 
 def test_every_assumption_about_effects_fails_in_some_world_and_holds_in_another():
-    of_graphs = {"sufficiency", "faithfulness", "linear-gaussian", "discrete"}
+    of_graphs = {"sufficiency", "faithfulness", "linear-gaussian", "linear-non-gaussian", "discrete"}
     for name in set(ASSUMPTIONS) - of_graphs:
         assert {name in effect_world(world).holds for world in EFFECT_WORLDS} == {True, False}, name
 

@@ -16,7 +16,9 @@ from causalkit.types import CausalGraph, Column, Edge, Variables
 __all__ = ["GRAPH_WORLDS", "GraphWorld", "graph_world"]
 
 ROWS = 2000
-ABOUT_GRAPHS = frozenset({"independent-rows", "sufficiency", "faithfulness", "linear-gaussian", "discrete"})
+ABOUT_GRAPHS = frozenset(
+    {"independent-rows", "sufficiency", "faithfulness", "linear-gaussian", "linear-non-gaussian", "discrete"}
+)
 """What a planted graph keeps or breaks; what it says nothing of holds in none."""
 
 Floats = npt.NDArray[np.float64]
@@ -79,15 +81,23 @@ def _arrows(*pairs: str) -> list[Edge]:
     return [Edge(cause, effect) for cause, effect in map(str.split, pairs)]
 
 
-def _linear(rng: Rng, edges: Sequence[Edge], order: Sequence[str], given: Mapping[str, Floats] | None = None) -> Any:
-    """Columns by name in causal order: each a sum of its causes, of size .6 to 1, and standard Gaussian noise.
+def _linear(
+    rng: Rng,
+    edges: Sequence[Edge],
+    order: Sequence[str],
+    given: Mapping[str, Floats] | None = None,
+    *,
+    skewed: bool = False,
+) -> Any:
+    """Columns by name in causal order: each a sum of its causes, of size .6 to 1, and noise of variance 1.
 
-    Each is scaled to variance 1, so that no scale tells what comes first.
+    The noise is Gaussian, or exponential where `skewed`. Each column is scaled to variance 1, so that no scale tells
+    what comes first.
     """
     columns = dict(given or {})
     for name in order:
         causes = [edge.source for edge in edges if edge.target == name]
-        value = rng.normal(size=ROWS)
+        value = rng.exponential(size=ROWS) - 1 if skewed else rng.normal(size=ROWS)
         for cause in causes:
             value = value + rng.uniform(0.6, 1) * rng.choice([-1, 1]) * columns[cause]
         columns[name] = value / value.std()
@@ -118,14 +128,27 @@ def _kind(column: pd.Series[Any]) -> Any:
 SHOP = _arrows("season price", "season shown", "price bought", "shown bought", "taste bought", "taste visits")
 
 
-@_world("gaussian", "discrete")
+@_world("gaussian", "discrete", "linear-non-gaussian")
 def _gaussian(rng: Rng) -> Drawn:
     """Six linear Gaussian columns, some of whose directions no data can tell."""
     columns = _linear(rng, SHOP, ("season", "taste", "price", "shown", "bought", "visits"))
     return _variables(rng, columns), SHOP
 
 
-@_world("tiered", "discrete")
+@_world("skewed", "discrete", "linear-gaussian")
+def _skewed(rng: Rng) -> Drawn:
+    """Six linear columns whose noise is not Gaussian: it tells all directions."""
+    columns = _linear(rng, SHOP, ("season", "taste", "price", "shown", "bought", "visits"), skewed=True)
+    return _variables(rng, columns), SHOP
+
+
+@_world("independent-skewed", "discrete", "linear-gaussian")
+def _independent_skewed(rng: Rng) -> Drawn:
+    """Five columns that have nothing to do with each other, none of them Gaussian."""
+    return _variables(rng, _linear(rng, (), ("season", "price", "shown", "bought", "taste"), skewed=True)), ()
+
+
+@_world("tiered", "discrete", "linear-non-gaussian")
 def _tiered(rng: Rng) -> Drawn:
     """A Gaussian chain whose directions only the columns' tiers tell."""
     edges = _arrows("taste shown", "shown visits", "visits bought", "bought rated")
@@ -134,7 +157,7 @@ def _tiered(rng: Rng) -> Drawn:
     return _variables(rng, _linear(rng, edges, order), tiers=tiers), edges
 
 
-@_world("discrete")
+@_world("discrete", "linear-non-gaussian")
 def _discrete(rng: Rng) -> Drawn:
     """Five columns of two or three values, each likelier to be high where its causes are."""
     edges = _arrows("season shown", "device shown", "shown bought", "taste bought", "bought rated")
@@ -153,7 +176,7 @@ def _named(codes: npt.NDArray[np.int64], levels: int) -> Any:
     return codes if levels == 2 else pd.Categorical(np.array(["low", "middle", "high"])[codes])
 
 
-@_world("mixed", "discrete")
+@_world("mixed", "discrete", "linear-non-gaussian")
 def _mixed(rng: Rng) -> Drawn:
     """Columns of words and of numbers; numbers are linear in their causes, with Gaussian noise."""
     edges = _arrows("device member", "member visits", "age visits", "visits bought", "device bought", "bought rated")
@@ -165,7 +188,7 @@ def _mixed(rng: Rng) -> Drawn:
     return _variables(rng, columns | {"device": words, "member": member}), edges
 
 
-@_world("repeated", "discrete", "independent-rows")
+@_world("repeated", "discrete", "independent-rows", "linear-non-gaussian")
 def _repeated(rng: Rng) -> Drawn:
     """Items by weeks: what is the same for a whole week has as many values as there are weeks, not rows."""
     edges = _arrows("weather bought", "holiday shown", "shown bought", "brand bought")
@@ -180,7 +203,7 @@ def _repeated(rng: Rng) -> Drawn:
     return _variables(rng, columns, levels=levels, units=units), edges
 
 
-@_world("hidden-cause", "discrete", "sufficiency")
+@_world("hidden-cause", "discrete", "sufficiency", "linear-non-gaussian")
 def _hidden_cause(rng: Rng) -> Drawn:
     """What is shown and what is bought share a cause that no column holds; neither causes the other."""
     seen = [*_arrows("coupon shown", "income bought", "bought rated"), Edge("bought", "shown", "<->")]
@@ -190,7 +213,7 @@ def _hidden_cause(rng: Rng) -> Drawn:
     return _variables(rng, columns), seen
 
 
-@_world("cancelling", "discrete", "faithfulness")
+@_world("cancelling", "discrete", "faithfulness", "linear-non-gaussian")
 def _cancelling(rng: Rng) -> Drawn:
     """A price lowers sales and visits, and brings about the showing that raises both by as much."""
     edges = _arrows("price shown", "shown bought", "price bought", "shown visits", "price visits")
@@ -200,7 +223,7 @@ def _cancelling(rng: Rng) -> Drawn:
     return _variables(rng, {"price": price, "shown": shown, "bought": bought, "visits": visits}), edges
 
 
-@_world("curved", "discrete", "linear-gaussian")
+@_world("curved", "discrete", "linear-gaussian", "linear-non-gaussian")
 def _curved(rng: Rng) -> Drawn:
     """Effects that go up and down again: strong, and without correlation."""
     edges = _arrows("taste bought", "price shown", "bought visits")
@@ -211,13 +234,13 @@ def _curved(rng: Rng) -> Drawn:
     return _variables(rng, columns), edges
 
 
-@_world("independent", "discrete")
+@_world("independent", "discrete", "linear-non-gaussian")
 def _independent(rng: Rng) -> Drawn:
     """Six Gaussian columns that have nothing to do with each other."""
     return _variables(rng, _linear(rng, (), ("season", "price", "shown", "bought", "taste", "visits"))), ()
 
 
-@_world("independent-discrete")
+@_world("independent-discrete", "linear-non-gaussian")
 def _independent_discrete(rng: Rng) -> Drawn:
     """Six columns of two or three values that have nothing to do with each other."""
     names = ("season", "device", "taste", "shown", "bought", "rated")

@@ -28,3 +28,17 @@ def llm(folder: Path) -> Iterable[Any]:
         LLM(provider=provider, strategy="order", repeats=2),
         LLM(provider=provider, strategy="breadth-first"),
     ]
+
+
+def causal_learn(folder: Path) -> Iterable[Any]:
+    """One search of each sort; GES stops at a worse graph more often under the plain penalty of BIC."""
+    from causalkit_plugins.discoverers.causal_learn import CausalLearn
+
+    return [
+        CausalLearn(),
+        CausalLearn(method="pc", words="leave-out"),
+        CausalLearn(method="ges", score="bic", penalty=2.0),
+        CausalLearn(method="boss", score="bic", penalty=2.0),
+        CausalLearn(method="exact"),
+        CausalLearn(method="direct-lingam"),
+    ]
