@@ -43,8 +43,10 @@ class ScoreSearch:
     "Orders that are annealed side by side."
     sweeps: Annotated[int, Field(ge=1)] = 60
     "How often annealing moves every variable."
-    draws: Annotated[int, Field(ge=1)] = 100
-    "How many times over the sample of graphs moves every variable."
+    chains: Annotated[int, Field(ge=1)] = 6
+    "Chains of graphs that are drawn for the confidences."
+    draws: Annotated[int, Field(ge=1)] = 150
+    "How many graphs each chain draws; the first fifth is left out."
     result: Literal["auto", "cpdag", "dag"] = "auto"
     """`cpdag`: directions that equivalent graphs do not share are `--`. `dag`: every edge has a direction. `auto`:
     `dag` where there is a prior, else `cpdag`."""
@@ -76,7 +78,7 @@ class ScoreSearch:
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         known = known.about(variables.names)
         scores, comparable = scores_of(columns, variables, self.ess)
-        settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.draws)
+        settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws)
         found = find(scores, beliefs(columns.names, known, prior, comparable), settings, context)
         dag = self.result == "dag" or (self.result == "auto" and prior is not None)
         graph = describe(found, columns.names, variables.names, known, prior, dag)
