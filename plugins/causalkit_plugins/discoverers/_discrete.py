@@ -1,19 +1,22 @@
-"""G² tests of conditional independence between discrete columns, contingency tables in batches."""
+"""Tests of conditional independence between discrete columns: G² and Pearson's χ², tables in batches."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
+from causalkit_plugins.discoverers._tables import Counter, Tables
 
 
 class GSquared(EachVariable):
-    """G² against chi-squared, its degrees of freedom counted over levels that occur in each stratum.
+    """G², or Pearson's χ², against chi-squared; degrees of freedom count levels that occur in each stratum.
 
-    Where fewer units than rows stand behind a pair, G² is scaled by units / rows, as for a sample of
-    that size. Given something, a test with fewer than 5 units per degree of freedom is not made. Its
-    strength is G² / 2n, the mutual information in nats.
+    Where fewer units than rows stand behind a pair, the statistic is scaled by units / rows, as for a
+    sample of that size. Given something, a test with fewer than 5 units per degree of freedom is not
+    made. Its strength is G² / 2n, the mutual information in nats, or χ² / n.
 
     Parameters
     ----------
@@ -21,57 +24,43 @@ class GSquared(EachVariable):
     units : `[p, p]`, how many units stand behind each pair; NaN where it is not to be tested.
     """
 
-    scale = "G²/2n, in nats,"
-
-    def __init__(self, codes: npt.NDArray[np.int64], units: Floats) -> None:
-        self.codes = codes
+    def __init__(self, codes: npt.NDArray[np.int64], units: Floats, statistic: Literal["g2", "chi2"] = "g2") -> None:
+        self.counter = Counter(codes)
         self.units = units
-        self.levels = codes.max(axis=0) + 1
-        counts = np.arange(len(codes) + 1, dtype=float)
-        self.entropy = counts * np.log(np.maximum(counts, 1))
+        self.pearson = statistic == "chi2"
+        self.scale = "χ²/n" if self.pearson else "G²/2n, in nats,"
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each; NaN where it cannot be told."""
+        if sets.shape[1] == 1:
+            tables = self.counter.given_one(i, sets[:, 0], targets)
+            return self._read(tables, self.units[i, targets], 5)
+        p, strength = np.empty((2, len(sets), len(targets)))
+        if sets.shape[1] == 0:
+            _, tables = next(self.counter.given_nothing(np.array([i]), targets))
+            p[:], strength[:] = self._read(tables, self.units[i, targets], 0)
+            return p, strength
+        for at, tables in self.counter.given_several(i, sets, targets):
+            p[at], strength[at] = self._read(tables, self.units[i, targets], 5)
+        return p, strength
+
+    def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
+        """P and strength `[n]` of i and j given nothing."""
+        p, strength = np.empty((2, len(i)))
+        first, second = np.unique(i), np.unique(j)
+        for rows, tables in self.counter.given_nothing(first, second):
+            told, size = self._read(tables, self.units[np.ix_(first[rows], second)], 0)
+            at = np.flatnonzero((i >= first[rows[0]]) & (i <= first[rows[-1]]))
+            where = np.searchsorted(first[rows], i[at]), np.searchsorted(second, j[at])
+            p[at], strength[at] = told[where], size[where]
+        return p, strength
+
+    def _read(self, tables: Tables, units: Floats, least: int) -> tuple[Floats, Floats]:
+        """P and strength of every table; NaN with fewer than `least` units per degree of freedom."""
         from scipy.special import chdtrc
 
-        width = self.levels[targets]
-        starts = np.concatenate([[0], np.cumsum(width)[:-1]])
-        shifted = self.codes[:, targets] + starts
-        rows = [self._statistic(i, given, shifted, starts, int(width.sum())) for given in sets]
-        g = np.array([statistic for statistic, _ in rows])
-        freedom = np.array([df for _, df in rows])
-        units = self.units[i, targets]
-        enough = (freedom >= 1) & ((units >= 5 * freedom) | (sets.shape[1] == 0))
-        scaled = np.maximum(g, 0) * units / len(self.codes)
-        p = np.where(enough, chdtrc(np.maximum(freedom, 1), scaled), np.nan)
-        return p, np.where(enough, np.maximum(g, 0) / (2 * len(self.codes)), np.nan)
-
-    def _statistic(
-        self, i: int, given: Ints, shifted: npt.NDArray[np.int64], starts: Ints, width: int
-    ) -> tuple[Floats, Floats]:
-        """G² and degrees of freedom of column i against every target, given one set."""
-        own = int(self.levels[i])
-        stratum, strata = self._strata(given)
-        cell = (stratum * own + self.codes[:, i])[:, None] * width + shifted
-        table = np.bincount(cell.ravel(), minlength=strata * own * width).reshape(strata, own, width)
-        by_target = table.sum(axis=1)
-        by_own = np.bincount(stratum * own + self.codes[:, i], minlength=strata * own).reshape(strata, own)
-        joint = np.add.reduceat(self.entropy[table].sum(axis=(0, 1)), starts)
-        margin = np.add.reduceat(self.entropy[by_target].sum(axis=0), starts)
-        rest = self.entropy[by_own.sum(axis=1)].sum() - self.entropy[by_own].sum()
-        seen = np.add.reduceat((by_target > 0).astype(float), starts, axis=1)
-        own_seen = (by_own > 0).sum(axis=1)[:, None]
-        freedom = ((own_seen - 1).clip(0) * (seen - 1).clip(0)).sum(axis=0)  # an empty stratum has none
-        return 2 * (joint - margin + rest), freedom
-
-    def _strata(self, given: Ints) -> tuple[npt.NDArray[np.int64], int]:
-        """Each row's stratum, and how many strata there are; empty ones are squeezed out."""
-        stratum = np.zeros(len(self.codes), np.int64)
-        count = 1
-        for column in given:
-            stratum = stratum * int(self.levels[column]) + self.codes[:, column]
-            count *= int(self.levels[column])
-            if count > len(self.codes):
-                found, stratum = np.unique(stratum, return_inverse=True)
-                count = len(found)
-        return stratum, count
+        statistic, freedom = np.maximum(tables.statistic(self.pearson), 0), tables.freedom()
+        enough = (freedom >= 1) & (units >= least * freedom)
+        strength = statistic / self.counter.rows / (1 if self.pearson else 2)
+        p = chdtrc(np.maximum(freedom, 1), statistic * units / self.counter.rows)
+        return np.where(enough, p, np.nan), np.where(enough, strength, np.nan)

@@ -1,0 +1,195 @@
+"""Contingency tables of discrete columns, very many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from causalkit_plugins.discoverers._batches import Bools, Floats, Ints
+
+_CELLS = 4_000_000
+"""Numbers in the largest array held at once, a row of the data aside."""
+_WIDEST = 6000
+"""Levels of all columns together up to which the counts of every two are kept (144 MB)."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables of one variable by others, in strata: counts, and which columns and strata are whose.
+
+    Parameters
+    ----------
+    counts : `[strata, own, width]`: the levels of all targets stand side by side in `width`.
+    starts : `[t]`, where each target's levels begin.
+    of_set : `[c]`, where each set's strata begin.
+    """
+
+    counts: Floats
+    starts: Ints
+    of_set: Ints
+
+    def statistic(self, pearson: bool) -> Floats:
+        """G², or Pearson's χ², of each set and target, `[c, t]`."""
+        by_own, by_target = self.counts.sum(axis=2), self.counts.sum(axis=1)
+        own = by_own / len(self.starts)  # each target's levels add up to the whole once
+        total = own.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            expected = own[:, :, None] * (by_target / total[:, None])[:, None, :]
+            ratio = self.counts / expected
+            cells = self.counts * (ratio if pearson else 2 * np.log(ratio))
+        cells[~(self.counts > 0)] = 0
+        by_stratum = np.add.reduceat(cells.sum(axis=1), self.starts, axis=1)
+        if pearson:
+            by_stratum -= total[:, None]
+        return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
+
+    def freedom(self) -> Floats:
+        """Degrees of freedom, over the levels that occur in each stratum, `[c, t]`."""
+        own = (self.counts.sum(axis=2) > 0).sum(axis=1)
+        seen = np.add.reduceat((self.counts.sum(axis=1) > 0).astype(float), self.starts, axis=1)
+        by_stratum = np.maximum(own - 1, 0)[:, None] * np.maximum(seen - 1, 0)
+        return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
+
+
+class Counter:
+    """Counts tables of integer columns.
+
+    Parameters
+    ----------
+    codes : `[n, p]`, levels from 0.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int64]) -> None:
+        self.levels = codes.max(axis=0, initial=0) + 1
+        small = np.min_scalar_type(int(self.levels.max(initial=1)))
+        self.columns = np.ascontiguousarray(codes.T, small)
+        self.rows = len(codes)
+        self.pairs: npt.NDArray[np.int32] | None = None
+
+    def given_nothing(self, first: Ints, second: Ints) -> Iterator[tuple[Ints, Tables]]:
+        """Tables of each of `first` by every one of `second`, some of `first` at a time: which, and theirs.
+
+        One-hot columns multiplied: an entry of the product counts the rows at two levels.
+        """
+        starts, width = self._side_by_side(second)
+        step = max(1, _CELLS // max(width * int(self.levels[first].max()), 1))
+        for at in range(0, len(first), step):
+            some = first[at : at + step]
+            product = self._whole(some, second)
+            ends = np.cumsum(self.levels[some])
+            most = int(self.levels[some].max())
+            counts = np.zeros((len(some), most, width))
+            for place, end in enumerate(ends):
+                size = int(self.levels[some[place]])
+                counts[place, :size] = product[end - size : end]
+            yield np.arange(at, at + len(some)), Tables(counts, starts, np.arange(len(some)))
+
+    def given_one(self, i: int, given: Ints, targets: Ints) -> Tables:
+        """Tables of i by every target, given each one of `given`.
+
+        Within the rows at one level of i, the product of the one-hot columns of targets and of given has
+        the counts of every level of every target at every level of every one that is given.
+        """
+        starts, _ = self._side_by_side(targets)
+        of_set, _ = self._side_by_side(given)
+        own = self.columns[i]
+        most = int(np.bincount(own).argmax())
+        parts = [
+            self._product(given, targets, np.flatnonzero(own == level)) if level != most else None
+            for level in range(int(self.levels[i]))
+        ]
+        rest = self._whole(given, targets)
+        for part in parts:
+            rest = rest if part is None else rest - part
+        counts = np.stack([rest if part is None else part for part in parts], axis=1)
+        return Tables(counts, starts, of_set)
+
+    def given_several(self, i: int, sets: Ints, targets: Ints) -> Iterator[tuple[Ints, Tables]]:
+        """Tables of i by every target given sets of any size, some sets at a time: which, and theirs."""
+        columns, weight = self._alike(np.unique(np.concatenate([[i], targets, sets.ravel()])))
+        starts, width = self._side_by_side(targets)
+        shifted = np.stack([columns[t] for t in targets.tolist()], axis=1) + starts
+        strata = [self._strata(columns, given) for given in sets.tolist()]
+        own = int(self.levels[i])
+        most = max(count for _, count in strata)
+        step = max(1, _CELLS // max(shifted.size, most * own * width))
+        for at in range(0, len(sets), step):
+            some = strata[at : at + step]
+            ends = np.cumsum([count for _, count in some])
+            of_set = ends - [count for _, count in some]
+            stratum = np.stack([code for code, _ in some]) + of_set[:, None]
+            cell = (stratum * own + columns[i])[:, :, None] * width + shifted
+            weights = None if weight is None else np.broadcast_to(weight[None, :, None], cell.shape).ravel()
+            counts = np.bincount(cell.ravel(), weights, int(ends[-1]) * own * width).astype(float)
+            yield np.arange(at, at + len(some)), Tables(counts.reshape(-1, own, width), starts, of_set)
+
+    def _side_by_side(self, variables: Ints) -> tuple[Ints, int]:
+        ends = np.cumsum(self.levels[variables])
+        return np.asarray(ends - self.levels[variables]), int(ends[-1])
+
+    def _whole(self, first: Ints, second: Ints) -> Floats:
+        """`_product` over all rows, out of the counts of every two columns where these are few enough to keep."""
+        if int(self.levels.sum()) > _WIDEST:
+            return self._product(first, second, None)
+        if self.pairs is None:
+            every = np.arange(len(self.levels))
+            self.pairs = self._product(every, every, None).astype(np.int32)
+        return self.pairs[np.ix_(self._places(first), self._places(second))].astype(float)
+
+    def _places(self, variables: Ints) -> Ints:
+        """Where the levels of `variables` stand among those of all columns."""
+        sizes = self.levels[variables]
+        within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return np.asarray(np.repeat((np.cumsum(self.levels) - self.levels)[variables], sizes) + within)
+
+    def _product(self, first: Ints, second: Ints, rows: Ints | None) -> Floats:
+        """One-hot columns of `first` times those of `second`, over `rows`: counts `[width, width]`."""
+        same = len(first) == len(second) and bool((first == second).all())
+        size = self.rows if rows is None else len(rows)
+        widths = int(self.levels[first].sum()), int(self.levels[second].sum())
+        total = np.zeros(widths)
+        step = max(1, min(_CELLS // max(widths), 1 << 23))  # float32 counts exactly as far as 2**24
+        for at in range(0, size, step):
+            part: slice | Ints = slice(at, at + step) if rows is None else rows[at : at + step]
+            left = self._one_hot(first, part)
+            total += left @ (left if same else self._one_hot(second, part)).T
+        return total
+
+    def _one_hot(self, variables: Ints, rows: slice | Ints) -> npt.NDArray[np.float32]:
+        """`[width, rows]`, 1 where a row is at the level."""
+        sizes = self.levels[variables]
+        level = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        some = self.columns[variables][:, rows]
+        is_at: Bools = np.repeat(some, sizes, axis=0) == level.astype(some.dtype)[:, None]
+        return is_at.astype(np.float32)
+
+    def _alike(self, variables: Ints) -> tuple[dict[int, Ints], Ints | None]:
+        """Columns of `variables`, rows that agree in all of them once, and how often; None where few do."""
+        columns = {v: self.columns[v].astype(np.intp) for v in variables.tolist()}
+        if prod(self.levels[variables].tolist()) >= self.rows:
+            return columns, None
+        key = np.zeros(self.rows, np.intp)
+        for v in columns:
+            key = key * int(self.levels[v]) + columns[v]
+        count = np.bincount(key)
+        kept = np.flatnonzero(count)
+        weight, rest = count[kept], kept
+        for v in reversed(columns):
+            columns[v], rest = rest % int(self.levels[v]), rest // int(self.levels[v])
+        return columns, weight
+
+    def _strata(self, columns: dict[int, Ints], given: list[int]) -> tuple[Ints, int]:
+        """Each row's stratum, and how many strata there are; empty ones are squeezed out where they are many."""
+        stratum = np.zeros(len(columns[given[0]]), np.intp)
+        count = 1
+        for column in given:
+            stratum = stratum * int(self.levels[column]) + columns[column]
+            count *= int(self.levels[column])
+            if count > len(stratum):
+                found, stratum = np.unique(stratum, return_inverse=True)
+                count = len(found)
+        return stratum, count
