@@ -22,8 +22,9 @@ _DISTINCT = 20
 class Columns:
     """The usable columns, by name in sorted order, and what was left out and why.
 
-    `scores` are standardised numeric columns, of which `blocks[v]` are variable v's; `codes` is
-    `[n, p]` where all are treated as discrete.
+    `scores` are standardised numeric columns, of which `blocks[v]` are variable v's, and `categories[v]`
+    its category of each row, None for a number; `codes` is `[n, p]` where all are treated as discrete.
+    Missing numbers are NaN in `scores`, and False in `known`, `[n, p]`, beside `codes`.
     """
 
     names: tuple[str, ...]
@@ -31,28 +32,36 @@ class Columns:
     blocks: list[npt.NDArray[np.intp]] = field(default_factory=list)
     scores: Floats | None = None
     codes: npt.NDArray[np.int64] | None = None
+    known: npt.NDArray[np.bool_] | None = None
+    categories: list[npt.NDArray[np.intp] | None] = field(default_factory=list)
 
 
-def prepare(variables: Variables, test: str) -> Columns:
-    """Columns for `test` (`auto`, `gaussian`, `discrete`).
+def prepare(variables: Variables, test: str, *, missing_allowed: bool = False) -> Columns:
+    """Columns for `test` (`auto`, `gaussian`, `mixed`, `discrete`); with `missing_allowed`, missing numbers stay NaN.
 
     Raises
     ------
-    DataError : too few rows, numbers that are missing or infinite, or continuous columns for a
+    DataError : too few rows, numbers that are infinite, or missing and not allowed to be, or continuous columns for a
         discrete test.
     """
     names = sorted(variables.names)
     if len(set(names)) < len(names):
         raise DataError(f"discovery got two columns of one name: {names}", "Give each column a name of its own.")
-    if len(variables.table) <= len(names):
+    rows = len(variables.table) if variables.weights is None else round(float(variables.weights.sum()))
+    if rows <= len(names):
         raise DataError(
-            f"discovery has {len(variables.table)} rows for {len(names)} columns",
+            f"discovery has {rows} rows for {len(names)} columns",
             "Give it more rows than columns: a finer unit, a longer log, or fewer columns.",
         )
-    _refuse_missing(variables, names)
+    missing = _missing(variables, names, allowed=missing_allowed)
     constant = [name for name in names if _is_constant(variables.table[name])]
     kept = [name for name in names if name not in constant]
     notes = [f"not tested, constant: {', '.join(constant)}"] if constant else []
+    if missing:
+        notes.append(
+            f"missing numbers: {', '.join(missing)}; each test takes the rows that know its columns, as if the others "
+            "were missing by chance"
+        )
     discrete = [name for name in kept if _is_discrete(variables, name)]
     if test == "discrete" and len(discrete) < len(kept):
         other = [name for name in kept if name not in discrete]
@@ -65,24 +74,26 @@ def prepare(variables: Variables, test: str) -> Columns:
     return _scored(variables, kept, discrete, notes)
 
 
-def _refuse_missing(variables: Variables, names: list[str]) -> None:
-    bad = {}
+def _missing(variables: Variables, names: list[str], *, allowed: bool) -> list[str]:
+    """Columns with missing numbers, and how many; infinite ones are refused, and missing ones where not allowed."""
+    missing, infinite = [], []
     for name in names:
         column = variables.table[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            missing = ~np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
-            bad[name] = int(missing.sum())
-    said = [f"{name} ({count})" for name, count in bad.items() if count]
-    if said:
+            values = column.to_numpy(np.float64, na_value=np.nan)
+            missing += [f"{name} ({count})"] if (count := int(np.isnan(values).sum())) else []
+            infinite += [f"{name} ({count})"] if (count := int(np.isinf(values).sum())) else []
+    if infinite or (missing and not allowed):
         raise DataError(
-            f"discovery needs finite numbers; missing or infinite in {', '.join(said)}",
+            f"discovery needs finite numbers; missing or infinite in {', '.join(infinite or missing)}",
             "Fill or drop them under `clean:`, or leave the column out.",
         )
+    return missing
 
 
 def _is_constant(column: pd.Series[float]) -> bool:
     if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy()
+        values = column.dropna().to_numpy()
         return bool((values == values[:1]).all())
     return len(column.unique()) <= 1
 
@@ -95,8 +106,14 @@ def _is_discrete(variables: Variables, name: str) -> bool:
         return not pd.api.types.is_datetime64_any_dtype(column)
     if variables[name].kind not in ("binary", "categorical"):
         return False
-    values = column.unique()
+    values = column.dropna().unique()
     return len(values) <= _DISTINCT and bool(np.all(values == np.round(values.astype(float))))
+
+
+def _unknown(column: pd.Series[float]) -> npt.NDArray[np.bool_]:
+    """Rows of which a number is missing; a missing word is a level of its own."""
+    numeric = pd.api.types.is_numeric_dtype(column)
+    return column.isna().to_numpy() if numeric else np.zeros(len(column), bool)
 
 
 def _level_codes(column: pd.Series[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -124,7 +141,9 @@ def _coded(variables: Variables, names: list[str], notes: list[str]) -> Columns:
         kept.append(name)
         columns.append(codes)
     order = sorted(range(len(kept)), key=lambda at: kept[at])
-    return Columns(tuple(kept[at] for at in order), notes, codes=np.column_stack([columns[at] for at in order]))
+    known = ~np.column_stack([_unknown(variables.table[kept[at]]) for at in order])
+    codes = np.column_stack([columns[at] for at in order])
+    return Columns(tuple(kept[at] for at in order), notes, codes=codes, known=None if known.all() else known)
 
 
 def _scored(variables: Variables, names: list[str], discrete: list[str], notes: list[str]) -> Columns:
@@ -137,12 +156,22 @@ def _scored(variables: Variables, names: list[str], discrete: list[str], notes: 
     order = _important_first(variables, names)
     stacked = np.hstack([parts[name] for name in order])
     owner = np.repeat(order, [parts[name].shape[1] for name in order])
-    left_out = _redundant(stacked.T @ stacked / len(stacked), owner, order, notes)
+    filled = np.nan_to_num(stacked)
+    left_out = _redundant(filled.T @ filled / len(stacked), owner, order, notes)
     usable = [name for name in names if name not in left_out]
     columns = [np.flatnonzero(owner == name) for name in usable]
     ends = np.cumsum([len(c) for c in columns])
     blocks = [np.arange(end - len(c), end) for end, c in zip(ends, columns, strict=True)]
-    return Columns(tuple(usable), notes, blocks, stacked[:, np.concatenate(columns)])
+    categories = [_category(variables.table[name], parts[name]) if name in discrete else None for name in usable]
+    return Columns(tuple(usable), notes, blocks, stacked[:, np.concatenate(columns)], categories=categories)
+
+
+def _category(column: pd.Series[str], scores: Floats) -> npt.NDArray[np.intp] | None:
+    """Each row's category as its indicators tell it; None for ordered categories, which are ranks."""
+    if scores.shape[1] == 1:
+        return None if column.nunique() > 2 else np.asarray(np.nan_to_num(scores[:, 0]) > 0, np.intp)
+    shown = np.nan_to_num(scores) > 0  # standardised, so that a level's rows are above 0
+    return np.where(shown.any(axis=1), shown.argmax(axis=1) + 1, 0).astype(np.intp)
 
 
 def _important_first(variables: Variables, names: list[str]) -> list[str]:
@@ -154,27 +183,31 @@ def _important_first(variables: Variables, names: list[str]) -> list[str]:
 def _numbers(column: pd.Series[float]) -> Floats:
     if pd.api.types.is_datetime64_any_dtype(column):
         column = column.astype("int64")
-    return column.to_numpy(np.float64)[:, None]
+    return column.to_numpy(np.float64, na_value=np.nan)[:, None]
 
 
 def _indicators(column: pd.Series[str], name: str, notes: list[str]) -> Floats:
     """A categorical as numbers: 0/1 for two levels, ranks where ordered, else a column per level."""
     codes, counts = _level_codes(column)
+    unknown = _unknown(column)
+    counts = np.bincount(codes[~unknown], minlength=len(counts))
     ordered = isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered
-    if ordered or len(counts) == 2:
-        return codes.astype(float)[:, None]
-    by_size = np.argsort(-counts, kind="stable")
-    if len(counts) > MAX_LEVELS:
+    if ordered or (counts > 0).sum() == 2:
+        return np.where(unknown, np.nan, codes)[:, None]
+    by_size = np.argsort(-counts, kind="stable")[: (counts > 0).sum()]
+    if len(by_size) > MAX_LEVELS:
         notes.append(f"{name}: levels beyond the {MAX_LEVELS - 1} most frequent were taken together")
-    own = by_size[1:MAX_LEVELS] if len(counts) <= MAX_LEVELS else by_size[: MAX_LEVELS - 1]
-    return np.asarray(codes[:, None] == own, float)
+    own = by_size[1:MAX_LEVELS] if len(by_size) <= MAX_LEVELS else by_size[: MAX_LEVELS - 1]
+    return np.where(unknown[:, None], np.nan, codes[:, None] == own)
 
 
 def _standard(values: Floats) -> Floats:
-    scale = np.abs(values).max(axis=0)
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    scale = np.abs(values).max(axis=0, where=known, initial=0)
     values = values / np.where(scale > 0, scale, 1)  # before squaring: 1e308 must not overflow
-    values = values - values.mean(axis=0)
-    spread = np.sqrt((values**2).mean(axis=0))
+    values = values - values.sum(axis=0, where=known) / count
+    spread = np.sqrt((values**2).sum(axis=0, where=known) / count)
     return np.asarray(values / np.where(spread > 0, spread, 1))
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from causalkit.components import Context, component
 from causalkit.types import CausalGraph, Knowledge, StructurePrior, Variables
-from causalkit_plugins.discoverers._columns import prepare
-from causalkit_plugins.discoverers._levels import compare_at, correlation_at
 from causalkit_plugins.discoverers._search import Search, search
-
-if TYPE_CHECKING:
-    from causalkit_plugins.discoverers._columns import Columns
-    from causalkit_plugins.discoverers._skeleton import Test
+from causalkit_plugins.discoverers._tests import choose, usable_rows
 
 
 @component
@@ -27,21 +23,32 @@ class PC:
     ways is never tested. What stays open is `--`.
 
     An edge's confidence is 1 - p, p being the largest p-value of the tests that it survived; it ranks
-    edges and is no probability. Units, not rows, are counted: a pair is compared at the coarser of its
-    two levels, on the means of its units, with n = `variables.effective_n` (G², which has no means, is
-    scaled down to that n). What a test conditions on does not lower n: it is held fixed, and the
-    dependence left is the pair's. Two columns of which neither level fixes the other (a week's weather,
-    an item's brand) are not tested: a table that crosses the two says nothing of them. Units of one
-    level are taken as independent of each other.
+    edges and is no probability. Its strength is the dependence left in that test.
 
-    Columns that are constant, or that others determine, are named in a note and left without edges.
+    Units, not rows, are counted. What is the same on all rows of a user (item, week …) is compared with anything
+    at the users: on the means of their rows, with n the number of users. Two columns of which neither's units fix
+    the other's (a coin per user, one per week) are compared at both, and the larger p counts; where a log crosses
+    the two evenly, it says nothing of them, and they are not tested. Two columns that differ between rows are
+    compared by row, with variances that allow for rows of one user, item or week to depend on each other, or
+    for those of one declared cluster alone. What a test conditions on does not lower n. Where fewer than five
+    clusters are left nothing is tested, and a note says so. Where no unit and no cluster is declared, rows are taken
+    as independent.
+
+    A row of weight n counts as n rows. Columns that are constant, or that others determine, are named in a note and
+    left without edges.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
     "Tests with a larger p-value count as independent."
-    test: Literal["auto", "gaussian", "discrete"] = "auto"
-    """`gaussian`: partial correlations, Fisher's z; categoricals become 0/1 (two levels), ranks (ordered)
-    or a block of indicators (Wilks' lambda). `discrete`: G². `auto`: `discrete` where all columns are."""
+    test: Literal["auto", "gaussian", "discrete", "mixed"] = "auto"
+    """`gaussian`: partial correlations, Fisher's z; categories become 0/1 (two levels), ranks (ordered) or a block of
+    indicators (Wilks' lambda). `discrete`: G². `mixed`: as `gaussian`, but two categories, given others, are
+    regressed on them by strata or logistic curves, and what is left of the two compared (Shah & Peters 2020).
+    `auto`: `discrete` where all columns are, `mixed` where some are, else `gaussian`."""
+    missing: Literal["pairwise", "rows", "refuse"] = "pairwise"
+    """Rows in which a number is missing: `pairwise`: each test takes the rows that know its columns, or correlations
+    of pairs of columns and the least of their counts; `rows`: only rows without any are used; `refuse`: an error.
+    The first two assume that what is missing is missing by chance. A missing word is a category of its own."""
     max_k: Annotated[int, Field(ge=0)] | None = 5
     "The largest conditioning set; null for no bound. A note says when it cut the search short."
     colliders: Literal["majority", "conservative", "max-p"] = "majority"
@@ -50,12 +57,12 @@ class PC:
     or none, leaves the triple open."""
 
     takes_prior = True
+    takes_weights = True
 
     @property
     def assumes(self) -> frozenset[str]:
         """What the graph rests on; partial correlations also on linear causes and Gaussian noise."""
-        test = {"gaussian": "linear-gaussian", "auto": "linear-gaussian", "discrete": "discrete"}[self.test]
-        return frozenset({"sufficiency", "faithfulness", test})
+        return frozenset({"sufficiency", "faithfulness", "discrete" if self.test == "discrete" else "linear-gaussian"})
 
     def discover(
         self,
@@ -72,31 +79,19 @@ class PC:
 
         Raises
         ------
-        DataError : fewer rows than columns, missing or infinite numbers, or a test that does not fit.
+        DataError : fewer rows than columns, infinite numbers, or a test that does not fit.
         ConfigError : knowledge that contradicts itself, or requires edges of unknown columns.
         """
-        columns = prepare(variables, self.test)
+        variables, notes = usable_rows(variables, self.missing)
+        device = None if context.device_kind == "cpu" else context.device
+        columns, test = choose(variables, self.test, device)
         known = _about(variables, knowledge)
         settings = Search(self.alpha, self.max_k, self.colliders, context, prior)
-        graph = search(_test(columns, variables), columns.names, variables.names, known, settings)
-        return CausalGraph(graph.nodes, graph.edges, graph.separations, (*columns.notes, *graph.notes))
+        graph = search(test, columns.names, variables.names, known, settings)
+        return replace(graph, notes=(*notes, *columns.notes, *graph.notes))
 
 
 def _about(variables: Variables, knowledge: Knowledge | None) -> Knowledge:
     """The columns' own tiers under the knowledge given; tiers of absent columns are left aside."""
     both = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
     return both.about(variables.names)
-
-
-def _test(columns: Columns, variables: Variables) -> Test:
-    from causalkit_plugins.discoverers._discrete import GSquared
-    from causalkit_plugins.discoverers._gaussian import FisherZ, WilksLambda
-
-    levels = compare_at(variables, columns.names)
-    if columns.codes is not None:
-        return GSquared(columns.codes, levels.units)
-    assert columns.scores is not None
-    correlations = [correlation_at(columns.scores, group) for group in levels.groups]
-    if all(len(block) == 1 for block in columns.blocks):
-        return FisherZ(correlations, levels)
-    return WilksLambda(correlations, columns.blocks, levels)

@@ -310,7 +310,7 @@ def test_missing_and_infinite_numbers_are_refused_by_name(bad):
     table = linear_world(4, 100, 16)
     table.loc[3, "x2"] = bad
     with pytest.raises(DataError, match=r"x2 \(1\)"):
-        PC().discover(variables(table))
+        PC(missing="refuse").discover(variables(table))
 
 
 def test_missing_categories_are_a_level_and_huge_numbers_do_not_overflow():
