@@ -87,7 +87,8 @@ def _triples(test: Test, found: Skeleton, allowed: Bools, settings: Search) -> t
     below, above = (0.5, 0.5) if settings.colliders == "majority" else (1e-12, 1 - 1e-12)
     colliders = [triple for triple, share in shares.items() if share < below]
     plain = {triple for triple, share in shares.items() if share > above}
-    return colliders, [triple for triple in shares if triple not in plain and triple not in set(colliders)]
+    decided = plain.union(colliders)
+    return colliders, [triple for triple in shares if triple not in decided]
 
 
 def _edges(
