@@ -15,7 +15,18 @@ from typing import Any, get_args
 from causalkit.types import Opinion
 from causalkit.types.graph import Relation
 
-__all__ = ["LETTERS", "PairReply", "json_in", "letter_in", "opinions", "pair_replies", "relation_in", "yes_or_no_in"]
+__all__ = [
+    "LETTERS",
+    "PairReply",
+    "Placed",
+    "json_in",
+    "letter_in",
+    "opinions",
+    "pair_replies",
+    "placed_in",
+    "relation_in",
+    "yes_or_no_in",
+]
 
 LETTERS: Mapping[str, Relation] = {"A": "a->b", "B": "b->a", "C": "none", "D": "unsure"}
 """What the letters of a pairwise question mean: a causes b, b causes a, neither, not certain."""
@@ -70,6 +81,35 @@ def relation_in(text: str, letters: Mapping[str, Relation] = LETTERS) -> Relatio
         return relation
     letter = letter_in(text, letters)
     return None if letter is None else letters[letter]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What a reply about one variable says of the others; `strangers` are named, and are no variable."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    strangers: frozenset[str]
+
+
+def placed_in(text: str, names: Iterable[str]) -> Placed | None:
+    """The names listed one a line under `before:` and under `after:`; None for a text without both headings.
+
+    Under any other heading (`not confirm:`) names are abstentions. One in both lists is in neither.
+    """
+    lists: dict[str, set[str]] = {}
+    heading = ""
+    for line in (raw.strip() for raw in text.splitlines()):
+        if line.endswith(":"):
+            heading = line[:-1].lower()
+            lists.setdefault(heading, set())
+        elif line and line.lower().strip("()-.") not in ("none", "", "n/a"):
+            lists.setdefault(heading, set()).add(line.strip("-* "))
+    if not {"before", "after"} <= set(lists):
+        return None
+    known, before, after = set(names), lists["before"], lists["after"]
+    named = set().union(*lists.values())
+    return Placed(frozenset((before - after) & known), frozenset((after - before) & known), frozenset(named - known))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from causalkit_plugins.discoverers._replies import (
     letter_in,
     opinions,
     pair_replies,
+    placed_in,
     relation_in,
     yes_or_no_in,
 )
@@ -89,3 +90,12 @@ def test_recorded_pairs_are_read_as_those_who_recorded_them_did(shared_data: Pat
         same += sum(r.said == r.recorded for r in replies)
         assert all("</Answer>" not in r.written for r in replies if r.said is None)
     assert (same, read) == (758, 776)
+
+
+def test_lists_of_what_comes_before_and_after():
+    text = "before:\nrain\n\nafter:\n- puddles\nnone\nmud\nnot confirm:\nsun\nyacht\nmud:\nafter:\nrain"
+    placed = placed_in(text, ["rain", "puddles", "sun", "mud"])
+    assert placed is not None
+    assert (placed.before, placed.after, placed.strangers) == (set(), {"puddles", "mud"}, {"yacht"})
+    assert placed_in("before:\nrain", ["rain"]) is None
+    assert placed_in("after:\nbefore:\n(none)", ["rain"]).strangers == set()
