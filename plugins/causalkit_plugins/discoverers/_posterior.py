@@ -7,6 +7,9 @@ these moves). Every graph counts once, in however many orders its nodes can stan
 
 from __future__ import annotations
 
+import math
+from bisect import bisect
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +18,10 @@ from causalkit_plugins.discoverers._orders import IMPOSSIBLE, Tables
 from causalkit_plugins.discoverers._scores import Set
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
+UNLIKELY = 1e-9
+"""Parents so much less likely than the likeliest are not drawn."""
+KEPT = 1000
+"""How many questions about one node's parents are kept."""
 
 
 def draw_graphs(
@@ -25,7 +31,8 @@ def draw_graphs(
 
     A sweep is as many moves as there are nodes. The first fifth of each chain is left out.
     """
-    chains = [_Chain(tables, start, rng) for start in starts]
+    choices = [_Parents(tables, i) for i in range(tables.size)]
+    chains = [_Chain(tables, choices, start, rng) for start in starts]
     count = np.zeros((tables.size, tables.size))
     kept = 0
     for turn in context.track(range(sweeps), "graphs"):
@@ -38,27 +45,60 @@ def draw_graphs(
     return count / kept
 
 
+class _Parents:
+    """Draws of one node's parents, from its tables; what was asked once is kept."""
+
+    def __init__(self, tables: Tables, i: int) -> None:
+        self.listed = [(1 << int(j), int(tables.bits[i, j])) for j in np.flatnonzero(tables.bits[i])]
+        self.near = sum(node for node, _ in self.listed)
+        self.total = tables.total[i]
+        self.sets = np.flatnonzero(tables.own[i] > IMPOSSIBLE)
+        self.scores = tables.own[i, self.sets]
+        self._outside: dict[int, tuple[int, float]] = {}
+        self._weights: dict[tuple[int, int], tuple[list[int], list[float]]] = {}
+
+    def outside(self, below: int) -> tuple[int, float]:
+        """The candidates that are not among the nodes `below`, and the log of the sum over their sets."""
+        below &= self.near
+        if below not in self._outside:
+            mask = sum(bit for node, bit in self.listed if not below & node)
+            self._outside[below] = mask, float(self.total[mask])
+        return self._outside[below]
+
+    def draw(self, mask: int, chance: float, outside: int = -1) -> int:
+        """Parents within `mask`; with `outside`, such as are not within that."""
+        if (mask, outside) not in self._weights:
+            inside = (self.sets & ~mask) == 0
+            if outside >= 0:
+                inside &= (self.sets & ~outside) != 0
+            where = np.flatnonzero(inside)
+            weight = np.exp(self.scores[where] - self.scores[where].max())
+            likely = np.flatnonzero(weight > UNLIKELY)
+            if len(self._weights) > KEPT:
+                self._weights.clear()
+            kept = self.sets[where[likely]].tolist(), np.cumsum(weight[likely]).tolist()
+            self._weights[mask, outside] = kept
+        sets, weights = self._weights[mask, outside]
+        return int(sets[bisect(weights, chance * weights[-1], hi=len(weights) - 1)])
+
+
 class _Chain:
     """One graph that moves. Sets of nodes are the bits of an int; sets of candidates, as in `Tables`, too."""
 
-    def __init__(self, tables: Tables, start: list[Set], rng: np.random.Generator) -> None:
-        self.tables, self.rng = tables, rng
+    def __init__(self, tables: Tables, choices: list[_Parents], start: list[Set], rng: np.random.Generator) -> None:
+        self.bits, self.choices, self.rng = tables.bits, choices, rng
         self.size = tables.size
-        bits = tables.bits
-        self.listed = [[(1 << int(j), int(bits[i, j])) for j in np.flatnonzero(bits[i])] for i in range(self.size)]
-        self.sets = [np.flatnonzero(own > IMPOSSIBLE) for own in tables.own]
-        self.scores = [own[sets] for own, sets in zip(tables.own, self.sets, strict=True)]
-        near = (bits > 0) | (bits > 0).T
+        near = (self.bits > 0) | (self.bits > 0).T
         self.partners = [np.flatnonzero(row).tolist() for row in near]
         self.movable = [i for i in range(self.size) if self.partners[i]]
         self.children = [0] * self.size
         self.parents = [0] * self.size
         for i, own in enumerate(start):
-            self._set(i, sum(int(bits[i, j]) for j in own))
+            self._set(i, sum(int(self.bits[i, j]) for j in own))
 
     def arcs(self) -> Floats:
         """The graph as it is, `[p, p]`, row -> column."""
-        return np.asarray((self.tables.bits & np.array(self.parents)[:, None]) > 0, float).T
+        return np.asarray((self.bits & np.array(self.parents)[:, None]) > 0, float).T
 
     def sweep(self) -> None:
         """As many moves as there are nodes."""
@@ -71,37 +111,24 @@ class _Chain:
             self._move(u, v, chances)
 
     def _move(self, u: int, v: int, chances: list[float]) -> None:
-        """Draw the parents of u and of v anew."""
+        """Draw the parents of u and of v anew: either u stays clear of v and below, or v of u and below."""
         self._set(u, 0)
         self._set(v, 0)
         below_u, below_v = self._below(u), self._below(v)
-        free_u, free_v = self._outside(u, below_u), self._outside(v, below_v)
-        apart_u, apart_v = self._outside(u, below_u | below_v), self._outside(v, below_u | below_v)
-        total = self.tables.total
-        u_apart = total[u, apart_u] + total[v, free_v]  # u is not below v: v may be below u
-        rest = 1 - np.exp(total[u, apart_u] - total[u, free_u])
-        u_below = total[u, free_u] + np.log(rest) + total[v, apart_v] if rest > 1e-13 else -np.inf
-        if chances[0] < 1 / (1 + np.exp(np.clip(u_below - u_apart, -700, 700))):
-            self._set(u, self._draw(u, apart_u, chances[1]))
-            self._set(v, self._draw(v, free_v, chances[2]))
+        of_u, of_v = self.choices[u], self.choices[v]
+        free_u, all_u = of_u.outside(below_u)
+        free_v, all_v = of_v.outside(below_v)
+        apart_u, some_u = of_u.outside(below_u | below_v)
+        apart_v, some_v = of_v.outside(below_u | below_v)
+        rest = -math.expm1(min(some_u - all_u, 0.0))
+        u_below = all_u + math.log(rest) + some_v if rest > 1e-12 else -math.inf
+        odds = min(u_below - some_u - all_v, 700.0)
+        if chances[0] * (1 + math.exp(odds)) < 1:
+            self._set(u, of_u.draw(apart_u, chances[1]))
+            self._set(v, of_v.draw(free_v, chances[2]))
         else:
-            self._set(u, self._draw(u, free_u, chances[1], apart_u))
-            self._set(v, self._draw(v, apart_v, chances[2]))
-
-    def _draw(self, i: int, mask: int, chance: float, outside: int | None = None) -> int:
-        """Parents of i within `mask`; with `outside`, such as are not within that."""
-        sets = self.sets[i]
-        inside = (sets & ~mask) == 0
-        if outside is not None:
-            inside &= (sets & ~outside) != 0
-        where = np.flatnonzero(inside)
-        scores = self.scores[i][where]
-        weight = np.cumsum(np.exp(scores - scores.max()))
-        return int(sets[where[int(np.searchsorted(weight, chance * weight[-1], side="right"))]])
-
-    def _outside(self, i: int, below: int) -> int:
-        """The candidates of i that are not among the nodes `below`."""
-        return sum(bit for node, bit in self.listed[i] if not below & node)
+            self._set(u, of_u.draw(free_u, chances[1], apart_u))
+            self._set(v, of_v.draw(apart_v, chances[2]))
 
     def _below(self, i: int) -> int:
         """I and all that it causes."""
@@ -117,7 +144,9 @@ class _Chain:
     def _set(self, i: int, mask: int) -> None:
         """Make the candidates in `mask` the parents of i."""
         changed = self.parents[i] ^ mask
+        if not changed:
+            return
         self.parents[i] = mask
-        for node, bit in self.listed[i]:
+        for node, bit in self.choices[i].listed:
             if changed & bit:
                 self.children[node.bit_length() - 1] ^= 1 << i
