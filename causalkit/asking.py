@@ -8,6 +8,7 @@ A component of the kind `llm` is a `Provider` and one call:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from causalkit.structured import Unreadable, check_schema, read_value
 from causalkit.transcripts import Exchange, Transcripts, asked_hash, exchange_key
 from causalkit.types.answers import Answers, Question, Usage
 
-__all__ = ["Provider", "Reply", "Request", "ask"]
+__all__ = ["Provider", "Reply", "Request", "ask", "instruction"]
 
 _QUOTED = 2000
 """Characters of an answer that are shown to the model that is to mend it."""
@@ -54,6 +55,10 @@ class Reply:
     seconds: float = 0.0
     cost: float | None = None
 
+    def taking(self, seconds: float) -> Reply:
+        """The same, with how long it took."""
+        return replace(self, seconds=seconds)
+
 
 class Provider(Protocol):
     """Whoever answers requests.
@@ -75,6 +80,11 @@ class Provider(Protocol):
         holds for all requests, is raised as `ModelUnavailable`: the rest can be asked later.
         """
         ...
+
+
+def instruction(schema: Mapping[str, Any]) -> str:
+    """What a provider puts below a prompt, so that the answer can be read."""
+    return f"Answer with JSON that fits this schema, and with nothing else:\n{json.dumps(schema, ensure_ascii=False)}"
 
 
 def ask(provider: Provider, questions: Sequence[Question], schema: Mapping[str, Any], context: Context) -> Answers:

@@ -31,6 +31,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "Parametrised",
+    "Unsaid",
     "clone",
     "component",
     "field_kinds",
@@ -291,6 +292,10 @@ def _same(a: Any, b: Any) -> bool:
         return False
 
 
+class Unsaid(ValueError):
+    """Raised by a field's validator for a value that errors must not repeat: it may be a secret."""
+
+
 _TOLD = {
     "list_type": "must be a list; put one thing alone in [ ] too",
     "too_short": "must have at least {min_length}",
@@ -311,7 +316,8 @@ def parameter_problems(cls: type, error: ValidationError) -> typing.Iterator[Pro
         else:
             told = _TOLD[found["type"]].format_map(found.get("ctx", {})) if found["type"] in _TOLD else found["msg"]
             text = told.removeprefix("Value error, ").replace("Input should be", "must be")
-            yield Problem(path, f" = {_short(found['input'])}: {text}")
+            unsaid = isinstance(found.get("ctx", {}).get("error"), Unsaid)
+            yield Problem(path, f": {text}" if unsaid else f" = {_short(found['input'])}: {text}")
 
 
 def _is_branch_name(part: Any) -> bool:

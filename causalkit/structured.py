@@ -15,6 +15,7 @@ WRAPPED = "answer"
 """The property that holds a value that is no object: providers that take a schema take objects alone."""
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)```", re.DOTALL)
+_AROUND = " \t\r\n\"'`*."
 _LONGEST = 1_000_000
 _SHOWN = 200
 
@@ -45,7 +46,7 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
         raise Unreadable(f"it is {len(text):,} characters long")
     text = _THOUGHT.sub(" ", text).strip()
     why = "it holds no JSON"
-    for candidates in (_whole(text), _fenced(text), _within(text)):
+    for candidates in (_whole(text, schema), _fenced(text), _within(text)):
         fitting: list[Any] = []
         for value in candidates:
             problem = ""
@@ -106,10 +107,10 @@ def _problem(value: Any, schema: Mapping[str, Any]) -> str:
     return "" if error is None else f"{error.json_path}: {error.message}"[:_SHOWN]
 
 
-def _whole(text: str) -> list[Any]:
+def _whole(text: str, schema: Mapping[str, Any]) -> list[Any]:
+    """The text as JSON; where the schema is a choice of texts, as one of them without quotes."""
     found = list(_parsed(text))
-    bare = text.strip(" \t\r\n\"'`*.")
-    return found or ([bare] if bare and "\n" not in bare else [])
+    return found if found or not _is_choice(schema) else [one for one in schema["enum"] if one == text.strip(_AROUND)]
 
 
 def _fenced(text: str) -> list[Any]:

@@ -126,6 +126,17 @@ def causalkit_metrics() -> list[Declaration]:
 
 
 @hookimpl
+def causalkit_llms() -> list[Declaration]:
+    return _declare(
+        "llms",
+        ("openai", "OpenAIModel", "Any OpenAI-compatible endpoint: hosted, vLLM, Ollama, llama.cpp (extra: openai)."),
+        ("transformers", "TransformersModel", "A causal model on this machine; each choice by its likelihood."),
+        ("recorded", "Recorded", "Replays recorded answers: no network, no key, the same bytes."),
+        examples=("openai", "transformers", "recorded"),
+    )
+
+
+@hookimpl
 def causalkit_executors() -> list[Declaration]:
     return _declare(
         "executors",

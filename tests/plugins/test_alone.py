@@ -16,10 +16,12 @@ from causalkit.components import KINDS
 from causalkit.identification import identify
 from causalkit.preparation import variables
 from causalkit.ranking import make_ranking
+from causalkit.recording import write_recording
 from causalkit.registry import Registry, default_registry
 from causalkit.statuses import write_statuses
 from causalkit.testing.checks._inputs import inputs_reading
-from causalkit.types import Dataset, Outputs, StepRecord
+from causalkit.transcripts import Exchange
+from causalkit.types import Dataset, Outputs, Question, StepRecord
 
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("estimator", "shared"): {"of": {"use": "difference-in-means"}},
@@ -34,6 +36,8 @@ ELSEWHERE = {
     ("encoder", "sentence-transformer"): "needs weights and torch, in tests of its own",
     ("encoder", "clip"): "needs weights and torch, in tests of its own",
     ("estimator", "dowhy"): "imports dowhy, in tests of its own",
+    ("llm", "openai"): "needs a server, in tests of its own",
+    ("llm", "transformers"): "needs weights and torch, in tests of its own",
 }
 """Built here, and used elsewhere, with the reason."""
 
@@ -47,6 +51,9 @@ def build(kind: str, name: str, folder: Any) -> Any:
     params = NEEDED.get((kind, name), {})
     if (kind, name) == ("tracker", "jsonl"):
         params = {"path": str(folder / "events.jsonl")}
+    if (kind, name) == ("llm", "recorded"):
+        write_recording([Exchange("m", "Is it?", {"enum": ["yes", "no"]}, "yes")], folder / "recorded.jsonl")
+        params = {"file": str(folder / "recorded.jsonl")}
     if (kind, name) == ("dataset", "tables"):
         pd.DataFrame({"sku": list("aabb"), "shown": [0, 1, 1, 0], "bought": [0, 1, 0, 0]}).to_csv(folder / "log.csv")
         roles = {"sku": "item", "shown": "treatment", "bought": "outcome"}
@@ -96,6 +103,9 @@ def use(kind: str, made: Any, log: Dataset, outputs: Outputs) -> None:
     elif kind == "metric":
         found = made.measure(outputs, log, log.truth)
         assert np.isfinite(found.value) or found.note
+    elif kind == "llm":
+        told = made.ask([Question("a", "Is it?"), Question("b", "Was it?")], {"enum": ["yes", "no"]})
+        assert dict(told.by_id) == {"a": "yes", "b": None}
     elif kind == "executor":
         assert list(made.map(abs, [-1, 2, -3])) == [1, 2, 3]
         made.close()

@@ -1,0 +1,95 @@
+"""Calls over a network, several at once, tried again where that may help, with waits that a seed decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = ["Passing", "Retries", "concurrently"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_LONGEST = 60.0
+"""Seconds that one wait takes at most, unless the server asks for more."""
+_PATIENCE = 600.0
+"""Seconds that a server may ask to be left alone."""
+
+
+class Passing(Exception):
+    """What may pass: too many requests, a server that is down, no answer in time. `after`: what the server asks for."""
+
+    def __init__(self, said: str, after: float | None = None) -> None:
+        super().__init__(said)
+        self.after = after
+
+
+@dataclass(frozen=True)
+class Retries:
+    """Tries a call again while it raises `Passing`, at most `times` more, longer and longer after.
+
+    `stop` ends it early: a wait is cut, and there is no further try.
+    """
+
+    times: int
+    first_wait: float
+    stop: Event = field(default_factory=Event)
+
+    def call(self, function: Callable[[], T], rng: np.random.Generator) -> T:
+        """What `function` gives; raises its last `Passing`."""
+        from tenacity import (
+            Retrying,
+            retry_if_exception_type,
+            sleep_using_event,
+            stop_after_attempt,
+            stop_when_event_set,
+        )
+
+        again = Retrying(
+            retry=retry_if_exception_type(Passing),
+            stop=stop_after_attempt(self.times + 1) | stop_when_event_set(self.stop),
+            wait=lambda state: self._wait(state, rng),
+            sleep=sleep_using_event(self.stop),
+            reraise=True,
+        )
+        made: T = again(function)
+        return made
+
+    def _wait(self, state: Any, rng: np.random.Generator) -> float:
+        """What the server asks for, else twice as long as before, from half of it to all of it."""
+        asked = getattr(state.outcome.exception(), "after", None)
+        if asked is not None:
+            return float(min(asked, _PATIENCE))
+        longest = min(self.first_wait * 2.0 ** (state.attempt_number - 1), _LONGEST)
+        return float(longest * rng.uniform(0.5, 1.0))
+
+
+def concurrently(function: Callable[[T], R], parts: Sequence[T], stop: Event) -> Iterator[tuple[int, R]]:
+    """Place and result of each part, as they come, each in a thread.
+
+    Where one raises, no part is tried further (`stop`), those that come all the same are given, and then it is raised.
+    """
+    pool = ThreadPoolExecutor(max(1, len(parts)), thread_name_prefix="causalkit-llm")
+    waiting: dict[Future[R], int] = {}
+    fault: BaseException | None = None
+    try:
+        waiting = {pool.submit(function, part): place for place, part in enumerate(parts)}
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda one: waiting[one]):
+                place = waiting.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield place, future.result()
+                else:
+                    stop.set()
+                    fault = fault or error
+        if fault is not None:
+            raise fault
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
