@@ -6,13 +6,13 @@ Lines are sorted by key, names within a line too: the same exchanges give the sa
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from causalkit.errors import DataError
-from causalkit.store.atomic import write_atomically
+from causalkit.errors import DataError, StoreError
 from causalkit.transcripts import Exchange
 
 __all__ = ["read_recording", "write_recording"]
@@ -28,10 +28,16 @@ _TYPES: dict[str, Any] = {
 
 
 def write_recording(exchanges: Iterable[Exchange], path: Path) -> int:
-    """Write a recording; returns how many exchanges it holds."""
+    """Write a recording, whole or not at all; returns how many exchanges it holds. Raises `StoreError`."""
     lines = {one.key: _line(one) for one in exchanges}
     text = "".join(lines[key] for key in sorted(lines))
-    write_atomically(Path(path), lambda place: _write(place, text))
+    whole = Path(f"{path}.{secrets.token_hex(4)}")
+    try:
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(path)
+    except OSError as error:
+        whole.unlink(missing_ok=True)
+        raise StoreError(f"{path} cannot be written: {error.strerror}", "Choose another place.") from None
     return len(lines)
 
 
@@ -77,7 +83,3 @@ def _exchange(line: str, where: str) -> Exchange:
             "Export it again, or take `digest` away if the change is meant.",
         )
     return made
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

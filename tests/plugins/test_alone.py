@@ -28,6 +28,8 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "concat"): {"of": [{"use": "hashing"}, {"use": "lsa"}]},
     ("encoder", "pca"): {"of": {"use": "hashing"}},
     ("discoverer", "llm"): {"provider": Answering()},
+    ("llm", "openai"): {"model": "any"},
+    ("llm", "transformers"): {"model": "any"},
 }
 """What has no default, beside files."""
 ELSEWHERE = {

@@ -7,6 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+_PAIRS = [("rain", "wet streets"), ("wet streets", "umbrellas"), ("umbrellas", "rain"), ("ice cream", "rain")]
+_RELATION: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "relation": {"enum": ["causes", "is caused by", "neither"]},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+    "required": ["relation", "confidence"],
+    "additionalProperties": False,
+}
+"""What the kit asks, under which schema: a recording knows what was asked, word for word."""
+
 
 def openai(_: Path) -> Iterable[Any]:
     """An endpoint that answers by checksum."""
@@ -28,16 +40,14 @@ def transformers(folder: Path) -> Iterable[Any]:
 def recorded(folder: Path) -> Iterable[Any]:
     """Answers to the questions that the kit asks, one of them none that its schema allows."""
     from causalkit.recording import write_recording
-    from causalkit.testing.checks._doing import ANSWER, questions
     from causalkit.transcripts import Exchange
     from causalkit_plugins.examples._small_server import made_up
     from causalkit_plugins.llms.recorded import Recorded
 
-    schemas = (ANSWER, {"type": "string", "enum": ["yes", "no"]})
     told = [
-        Exchange("example/oracle", one.prompt, schema, json.dumps(made_up(one.prompt, schema)) if place else "Perhaps.")
-        for schema in schemas
-        for place, one in enumerate(questions())
+        Exchange("example/oracle", prompt, schema, json.dumps(made_up(prompt, schema)) if place else "Perhaps.")
+        for schema in (_RELATION, {"type": "string", "enum": ["yes", "no"]})
+        for place, prompt in enumerate(f"Does {a!r} cause {b!r}, or the reverse, or neither?" for a, b in _PAIRS)
     ]
     write_recording(told, folder / "recording.jsonl")
     return [Recorded(file=str(folder / "recording.jsonl"))]
