@@ -49,7 +49,7 @@ def _complete(values: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     scaled = np.where(spread > _FLAT, scaled / np.maximum(spread, _FLAT), 0)
     r = scaled.T @ scaled / total
     np.fill_diagonal(r, 1)
-    return r, np.full(r.shape, total)
+    return r, np.broadcast_to(total, r.shape)
 
 
 def positive(r: Floats) -> tuple[Floats, float]:

@@ -51,10 +51,22 @@ class Place:
 
 @dataclass(frozen=True)
 class Routes:
-    """For each pair of columns, the one or two places where it is compared (`[p, p, 2]`, twice the same if one)."""
+    """For each pair of columns, the one or two places where it is compared.
+
+    Parameters
+    ----------
+    places : all of them.
+    level : `[p]`, at which of the levels each column varies.
+    met : `[levels, levels, 2]`, where columns of two levels meet; twice the same if at one place.
+    """
 
     places: list[Place]
-    of_pair: Ints
+    level: Ints
+    met: Ints
+
+    def of(self, i: int, targets: Ints) -> Ints:
+        """The places of i and each target, `[t, 2]`."""
+        return np.asarray(self.met[self.level[i], self.level[targets]])
 
     @property
     def plain(self) -> bool:
@@ -69,8 +81,9 @@ def routes(variables: Variables, names: tuple[str, ...]) -> Routes:
     codes = {level: _codes(variables, level) for level in first}
     at = {(a, b): _places_of(a, b, codes) for a in first for b in first}
     used = sorted({level for pair in at.values() for level in pair})
-    of_pair = np.array([[[used.index(level) for level in at[a, b]] for b in own] for a in own], np.intp)
-    return Routes([_place(variables, level, codes[level]) for level in used], of_pair.reshape(len(own), len(own), 2))
+    met = np.array([[[used.index(level) for level in at[a, b]] for b in first] for a in first], np.intp)
+    places = [_place(variables, level, codes[level]) for level in used]
+    return Routes(places, np.array([first.index(level) for level in own], np.intp), met)
 
 
 def _level(variables: Variables, name: str) -> Level:
@@ -182,11 +195,12 @@ class Routed(EachVariable):
         p = np.full((len(sets), len(targets)), -1.0)
         strength = np.full(p.shape, np.inf)
         for at, test in enumerate(self.tests):
-            here = np.flatnonzero((self.routes.of_pair[i, targets] == at).any(axis=1))
+            places = self.routes.of(i, targets)
+            here = np.flatnonzero((places == at).any(axis=1))
             if not len(here):
                 continue
             told, size = test.measured(i, sets, targets[here])
-            crossing = self.routes.of_pair[i, targets[here], 0] != self.routes.of_pair[i, targets[here], 1]
+            crossing = places[here, 0] != places[here, 1]
             flat = crossing & ~(self.varies[at, i] & self.varies[at, targets[here]])
             p[:, here] = np.maximum(p[:, here], np.where(flat, np.nan, told))
             strength[:, here] = np.minimum(strength[:, here], size)

@@ -81,7 +81,7 @@ def choose(variables: Variables, asked: str, device: str | None) -> tuple[Column
 
 
 def _levels(counts: Floats) -> Levels:
-    return Levels(np.zeros(counts.shape, np.intp), counts, [None])
+    return Levels(np.broadcast_to(np.intp(0), counts.shape), counts, [None])
 
 
 def _by_tables(columns: Columns) -> EachVariable:
