@@ -17,6 +17,7 @@ __all__ = [
     "blocks",
     "descendants",
     "identify_graph",
+    "informative",
     "open_path",
     "pruned",
 ]
@@ -77,7 +78,7 @@ def identify_graph(
     for node in sorted(allowed - near - descendants(dag, outcome)):
         if blocks(graph, treatment, outcome, maximal | held | {node}):
             maximal.add(node)
-    preferred = _informative(dag, graph, treatment, outcome, maximal, held)
+    preferred = informative(dag, graph, treatment, outcome, maximal, held)
     return AdjustmentSets(True, causes, _sorted(minimal), _sorted(maximal), _sorted(preferred))
 
 
@@ -108,7 +109,7 @@ def pruned(graph: nx.DiGraph[str], a: str, b: str, nodes: Iterable[str], held: C
     return kept
 
 
-def _informative(
+def informative(
     dag: nx.DiGraph[str],
     backdoor: nx.DiGraph[str],
     treatment: str,
@@ -116,6 +117,7 @@ def _informative(
     nodes: Collection[str],
     held: Collection[str],
 ) -> set[str]:
+    """Of a separating set, what is left without that which says nothing of the outcome once the rest is known."""
     kept = set(nodes)
     for node in sorted(kept):
         rest = (kept - {node}) | set(held)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalkit.errors import DataError
@@ -18,28 +17,15 @@ from causalkit.identification.dseparation import (
     open_path,
     pruned,
 )
+from causalkit.identification.latent_reading import doubts_of_hidden_causes, read_trusted_with_hidden_causes
 from causalkit.identification.orientations import orientations
+from causalkit.identification.reading import Reading, ordered
 from causalkit.types import CausalGraph
 
 if TYPE_CHECKING:
     import networkx as nx
 
 __all__ = ["Reading", "read_trusted", "read_untrusted"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """An adjustment set after a graph was read, and what the graph said."""
-
-    adjustment: tuple[str, ...]
-    added: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    mediators: tuple[str, ...] = ()
-    identified: bool = True
-    no_path: bool = False
-    reason: str = ""
-    alternatives: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def read_untrusted(design: Design, graph: CausalGraph) -> Reading:
@@ -51,23 +37,28 @@ def read_untrusted(design: Design, graph: CausalGraph) -> Reading:
     if not found.dags:
         return Reading(design.adjustment, warnings=(f"the graph was not read: {found.note}",))
     additions = [_needed(design, dag) for dag in found.dags]
-    sets = [_ordered(design, {*design.adjustment, *extra}) for extra in additions]
-    chosen = _ordered(design, {*design.adjustment, *(name for extra in additions for name in extra)})
+    sets = [ordered(design, {*design.adjustment, *extra}) for extra in additions]
+    chosen = ordered(design, {*design.adjustment, *(name for extra in additions for name in extra)})
     doubts = Counter(doubt for dag in found.dags for doubt in _doubts(design, dag, set(chosen)))
     return Reading(
         chosen,
         added=tuple(name for name in chosen if name not in design.adjustment),
         alternatives=_others(sets, chosen),
-        warnings=(*_counted(doubts, len(found.dags)), *([found.note] if found.note else [])),
+        warnings=(
+            *_counted(doubts, len(found.dags)),
+            *([found.note] if found.note else []),
+            *(doubts_of_hidden_causes(design, graph) if graph.latent else ()),
+        ),
     )
 
 
 def read_trusted(design: Design, graph: CausalGraph) -> Reading:
-    """The set that the graph asks for, over its consistent orientations.
+    """The set that the graph asks for, over its consistent orientations; in one that allows for hidden causes, the
+    set that is right in all of them.
 
     Raises
     ------
-    DataError : the graph has a cycle, or lacks the treatment or the outcome.
+    DataError : the graph has a cycle, its marks contradict each other, or it lacks the treatment or the outcome.
     """
     missing = [name for name in (design.treatment, design.outcome) if name not in graph.nodes]
     if missing:
@@ -75,6 +66,8 @@ def read_trusted(design: Design, graph: CausalGraph) -> Reading:
             f"identify.trust_graph is true, and the graph does not have {' and '.join(missing)}",
             "Let discovery see them, or set trust_graph: false.",
         )
+    if graph.latent:
+        return read_trusted_with_hidden_causes(design, graph)
     found = orientations(graph, focus=(design.treatment, design.outcome))
     if not found.dags:
         raise DataError(
@@ -83,7 +76,7 @@ def read_trusted(design: Design, graph: CausalGraph) -> Reading:
     observed = (set(design.adjustment) | set(design.addable)) - design.banned
     held = set(design.constant) & set(graph.nodes)
     read = [identify_graph(dag, design.treatment, design.outcome, observed, given=held) for dag in found.dags]
-    sets = [_ordered(design, set(r.preferred if r.identifiable else ())) for r in read]
+    sets = [ordered(design, set(r.preferred if r.identifiable else ())) for r in read]
     chosen = _most_valid(design, found.dags, read, held)
     failed = [r for r in read if r.causes and not r.identifiable]
     return Reading(
@@ -116,11 +109,6 @@ def valid_instruments(design: Design, graph: CausalGraph) -> tuple[str, ...]:
 def _is_instrument(dag: nx.DiGraph[str], name: str, design: Design) -> bool:
     reaches = not blocks(dag, name, design.treatment, ())
     return reaches and blocks(backdoor_graph(dag, design.treatment), name, design.outcome, ())
-
-
-def _ordered(design: Design, names: set[str]) -> tuple[str, ...]:
-    order = dict.fromkeys((*design.adjustment, *design.addable, *sorted(names)))
-    return tuple(name for name in order if name in names)
 
 
 def _others(sets: list[tuple[str, ...]], chosen: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -187,7 +175,7 @@ def _most_valid(
         return sum(valid(names, dag) for dag in dags), any(names == r.preferred for r in read), len(names)
 
     best: tuple[str, ...] = max(offered, key=score)
-    return _ordered(design, set(best))
+    return ordered(design, set(best))
 
 
 def _between(design: Design, dags: tuple[nx.DiGraph[str], ...]) -> tuple[str, ...]:

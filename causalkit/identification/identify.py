@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from causalkit.errors import ConfigError, Problem, nearest
 from causalkit.identification.design import Design, read_design
-from causalkit.identification.graph_reading import Reading, read_trusted, read_untrusted, valid_instruments
+from causalkit.identification.graph_reading import read_trusted, read_untrusted, valid_instruments
+from causalkit.identification.reading import Reading
 from causalkit.types import CausalGraph, Dataset, Estimand, Target, Variables
 
 __all__ = ["identify"]
@@ -114,12 +115,14 @@ def _in_log_names(graph: CausalGraph, design: Design, variables: Variables | Non
     renamed = {old: new for old, new in names.items() if old and old != new and new not in graph.nodes}
     if not renamed:
         return graph
-    return CausalGraph(
-        tuple(renamed.get(n, n) for n in graph.nodes),
-        tuple(
+    return replace(
+        graph,
+        nodes=tuple(renamed.get(n, n) for n in graph.nodes),
+        edges=tuple(
             replace(e, source=renamed.get(e.source, e.source), target=renamed.get(e.target, e.target)) for e in graph
         ),
-        notes=graph.notes,
+        separations=(),
+        opinions=(),
     )
 
 
