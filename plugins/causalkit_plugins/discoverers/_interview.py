@@ -11,11 +11,11 @@ from typing import Any
 
 from causalkit.components import Context, LanguageModel
 from causalkit.errors import DataError
-from causalkit.types import Question, Usage
+from causalkit.types import Answers, Question, Usage
 from causalkit.types.graph import Relation
 from causalkit_plugins.discoverers._prompts import CHOICES, SYSTEM
 
-__all__ = ["Choice", "Interview"]
+__all__ = ["Choice", "Interview", "Listening"]
 
 _SAID: Mapping[str, Relation] = {words: relation for relation, words in CHOICES.items()}
 
@@ -26,6 +26,18 @@ class Choice:
 
     said: Relation
     probabilities: Mapping[Relation, float] | None = None
+
+
+@dataclass
+class Listening:
+    """In place of a language model: hears what would be asked, and answers nothing."""
+
+    heard: list[Question] = field(default_factory=list)
+
+    def ask(self, questions: Sequence[Question], schema: dict[str, Any], *, context: Context = Context()) -> Answers:
+        """No answer to any."""
+        self.heard += questions
+        return Answers(dict.fromkeys(one.id for one in questions), "nobody")
 
 
 @dataclass

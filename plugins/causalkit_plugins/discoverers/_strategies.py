@@ -35,6 +35,11 @@ class Inquiry:
     repeats: int
     ruled_out: int = field(default=0, init=False)
 
+    def by(self, strategy: str) -> list[Opinion]:
+        """The opinions that one of the strategies below gets."""
+        asking = {"pairwise": self.pairwise, "order": self.order, "breadth-first": self.breadth_first}
+        return asking[strategy]()
+
     def pairwise(self) -> list[Opinion]:
         """Each pair by itself, in both orders; a relation that knowledge rules out is not offered."""
         self.interview.afford(2 * len(self.pairs) * self.repeats)

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from causalkit.components import Context, LanguageModel, component
 from causalkit.errors import DataError, ModelUnavailable, nearest
-from causalkit.types import CausalGraph, Knowledge, Opinion, Variables
+from causalkit.types import CausalGraph, Knowledge, Opinion, Question, Variables
 from causalkit_plugins.discoverers._consensus import counted, edges_of, position, required_edges
-from causalkit_plugins.discoverers._interview import Interview
+from causalkit_plugins.discoverers._interview import Interview, Listening
 from causalkit_plugins.discoverers._prompts import Wording
 from causalkit_plugins.discoverers._strategies import Inquiry
 
@@ -74,20 +74,40 @@ class LLM:
         ModelUnavailable : the provider cannot be asked, or gave no valid answer at all.
         BudgetReached : the run's budget does not allow what is left to ask.
         """
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
-        known = known.about(variables.names)
         interview = Interview(self.provider, context, self.max_questions)
-        wording = Wording(variables, self.domain, self.others, self.values, self.reasons)
-        asked = _open_pairs(variables.names, known, pairs)
-        inquiry = Inquiry(interview, wording, known, asked, pairs is not None, self.repeats)
-        opinions = {"pairwise": inquiry.pairwise, "order": inquiry.order, "breadth-first": inquiry.breadth_first}[
-            self.strategy
-        ]()
+        inquiry = self._inquiry(interview, variables, knowledge, pairs)
+        opinions = inquiry.by(self.strategy)
         _must_have_answered(interview)
         reduced = self.strategy == "order" and pairs is None
-        edges, cycles = edges_of(counted(opinions), known, interview.model, reduced=reduced)
+        edges, cycles = edges_of(counted(opinions), inquiry.known, interview.model, reduced=reduced)
         notes = (*_notes(inquiry, self.strategy, opinions), *cycles)
-        return CausalGraph(variables.names, (*required_edges(known), *edges), notes=notes, opinions=tuple(opinions))
+        every = (*required_edges(inquiry.known), *edges)
+        return CausalGraph(variables.names, every, notes=notes, opinions=tuple(opinions))
+
+    def questions(
+        self,
+        variables: Variables,
+        knowledge: Knowledge | None = None,
+        *,
+        pairs: Sequence[tuple[str, str]] | None = None,
+    ) -> list[Question]:
+        """What `discover` would ask, and nobody is asked. Of `breadth-first`, as if no answer were valid."""
+        listening = Listening()
+        self._inquiry(Interview(listening, Context()), variables, knowledge, pairs).by(self.strategy)
+        return listening.heard
+
+    def _inquiry(
+        self,
+        interview: Interview,
+        variables: Variables,
+        knowledge: Knowledge | None,
+        pairs: Sequence[tuple[str, str]] | None,
+    ) -> Inquiry:
+        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = known.about(variables.names)
+        wording = Wording(variables, self.domain, self.others, self.values, self.reasons)
+        asked = _open_pairs(variables.names, known, pairs)
+        return Inquiry(interview, wording, known, asked, pairs is not None, self.repeats)
 
 
 def _open_pairs(

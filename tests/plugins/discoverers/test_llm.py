@@ -254,3 +254,13 @@ def test_the_columns_in_another_order_give_the_same_graph_and_questions():
         assert first.opinions == again.opinions
         half = len(model.prompts) // 2
         assert model.prompts[:half] == model.prompts[half:]
+
+
+@pytest.mark.parametrize("strategy", ["pairwise", "order"])
+def test_what_would_be_asked_is_shown_without_asking(strategy):
+    model = Scripted(answer=lambda question, schema: Answering(arrows=ARROWS).answer(question.prompt, schema))
+    made = LLM(provider=model, strategy=strategy, repeats=2)
+    shown = made.questions(SHOP, pairs=[("price", "bought"), ("taste", "bought")])
+    assert not model.prompts
+    made.discover(SHOP, pairs=[("price", "bought"), ("taste", "bought")])
+    assert shown == [question for question, _ in model.asked_]
