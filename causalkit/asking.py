@@ -122,7 +122,7 @@ def ask(provider: Provider, questions: Sequence[Question], schema: Mapping[str, 
             if not why and final[name].log_probabilities
         },
         reasons={name: why for name, (_, why) in read.items() if why},
-        usage=_together({one.key: one.usage for told in (first, second) for one in told.values()}),
+        usage=_together(one for told in (first, second) for one in told.values()),
     )
 
 
@@ -236,16 +236,9 @@ def _named(provider: Provider, exchanges: Iterable[Exchange]) -> str:
     return f"{provider.model} ({', '.join(told)})" if told else provider.model
 
 
-def _together(by_key: Mapping[str, Usage]) -> Usage:
-    parts = [by_key[key] for key in sorted(by_key)]
-    costs = [part.cost for part in parts]
-    known = bool(costs) and all(cost is not None for cost in costs)
-    return Usage(
-        len(parts),
-        sum(part.prompt_tokens for part in parts),
-        sum(part.answer_tokens for part in parts),
-        round(sum(cost or 0.0 for cost in costs), 9) if known else None,
-    )
+def _together(exchanges: Iterable[Exchange]) -> Usage:
+    by_key = {one.key: one.usage for one in exchanges}
+    return Usage.together(by_key[key] for key in sorted(by_key))
 
 
 def _sound(text: str) -> str:

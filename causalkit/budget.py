@@ -49,18 +49,7 @@ class Budget:
         ):
             if cap is not None and used >= cap:
                 raise BudgetReached(
-                    f"the budget of {words} is reached: {said(spent)}",
+                    f"the budget of {words} is reached: {spent.words}",
                     "What was answered is kept and not asked again; the caps hold anew for each start.",
                 )
         return None if self.calls is None else self.calls - spent.calls
-
-
-def said(usage: Usage) -> str:
-    """A usage in words.
-
-    >>> said(Usage(3, 120, 30, 0.25))
-    '3 calls, 150 tokens, cost 0.25'
-    """
-    tokens = usage.prompt_tokens + usage.answer_tokens
-    words = f"{usage.calls:,} call{'' if usage.calls == 1 else 's'}, {tokens:,} tokens"
-    return words if usage.cost is None else f"{words}, cost {usage.cost:.6g}"

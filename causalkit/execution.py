@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from causalkit.components import Context, Tracker
 from causalkit.config import Config
-from causalkit.errors import CausalkitError, ComponentError, Interrupted, StoreError, UsageError
+from causalkit.errors import BudgetReached, CausalkitError, ComponentError, Interrupted, StoreError, UsageError
 from causalkit.isolation import put_back, said
 from causalkit.registry import Registry
 from causalkit.run_handle import Run
@@ -29,7 +29,8 @@ from causalkit.store.cache import Entry, copy_or_link
 
 if TYPE_CHECKING:
     from causalkit.steps.work import Work
-    from causalkit.types import StepRecord
+    from causalkit.transcripts import Transcripts
+    from causalkit.types import StepRecord, Usage
 
 __all__ = ["Execution"]
 
@@ -133,7 +134,7 @@ class Execution:
                 entry = self._make(step)
             _show(entry, self.folder, step)
             spent = time.perf_counter() - began if status == "reused" else entry.seconds
-            return StepRecord(step, status, round(spent, 3), used)
+            return StepRecord(step, status, round(spent, 3), used, usage=entry.usage)
         except CausalkitError as error:
             error.todo = f"{error.todo}\n{self._how_to_go_on(error)}".strip()
             raise
@@ -164,17 +165,25 @@ class Execution:
         from causalkit.steps.artifacts import FILLS
         from causalkit.steps.lending import copy_on_write
 
-        journal = self.shelf.journal(step, partial(self.folder.event, step=step))
+        journal, told = self.shelf.journal(step, partial(self.folder.event, step=step)), self._transcripts(step)
         work = self.shelf.work_for(step)
         needs = [f"{step}-{self.shelf.key(step)}", *(store.folder.name for store in work.vectors.values())]
         self.folder.event(kind="begun", step=step, keeps=needs)
         began = time.perf_counter()
         with copy_on_write(), put_back():
-            made = _function(step)(replace(work, context=replace(self.context, journal=journal))).taken(FILLS[step])
-        entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3))
+            context = replace(self.context, journal=journal, transcripts=told)
+            made = _function(step)(replace(work, context=context)).taken(FILLS[step])
+        entry = self.shelf.keep(step, made, round(time.perf_counter() - began, 3), _taken(told))
+        if told is not None:
+            told.end_step()
         if journal is not None:
             journal.forget()
         return entry
+
+    def _transcripts(self, step: str) -> Transcripts | None:
+        """The transcripts, counting for this step: by its key, for it may go on in another start."""
+        told = self.context.transcripts
+        return told.under(f"{step}-{self.shelf.key(step) or self.handle.id}") if told is not None else None
 
     def _how_to_go_on(self, error: BaseException | None = None) -> str:
         """The one command that goes on from here; none where the config must be mended first."""
@@ -187,10 +196,12 @@ class Execution:
     def _ended_badly(self, step: str, used: str, seconds: float, error: BaseException) -> None:
         from causalkit.types import StepRecord
 
-        status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt | BudgetReached)
+        status = "interrupted" if stopped else "failed"
         message = error.what if isinstance(error, CausalkitError) else said(error)
         with contextlib.suppress(CausalkitError):
-            self._record(StepRecord(step, status, round(seconds, 3), used, message))
+            usage = _taken(self._transcripts(step)) if step != "report" else None
+            self._record(StepRecord(step, status, round(seconds, 3), used, message, usage))
             self._manifest(status)
         self._broadcast("step_failed", step=step, error=error)
         with contextlib.suppress(CausalkitError):
@@ -239,10 +250,7 @@ class Execution:
         return ""
 
     def _manifest(self, status: str) -> None:
-        steps = [
-            {"step": r.step, "status": r.status, "seconds": r.seconds, "component": r.component, "message": r.message}
-            for r in self.records
-        ]
+        steps = [{name: told for name, told in asdict(r).items() if told is not None} for r in self.records]
         self.folder.write_json(
             "manifest.json",
             {
@@ -259,6 +267,12 @@ class Execution:
                 "steps": steps,
             },
         )
+
+
+def _taken(told: Transcripts | None) -> Usage | None:
+    """What a step took of language models; None where it asked none."""
+    usage = told.used() if told is not None else None
+    return usage if usage is not None and usage.calls else None
 
 
 def _function(step: str) -> Callable[[Work], Work]:

@@ -72,10 +72,12 @@ class Run:
     @property
     def result(self) -> RunResult:
         """Config, hashes, versions, seed, timings, measurements."""
-        from causalkit.types import RunResult, StepRecord
+        from causalkit.types import RunResult, StepRecord, Usage
 
         m = self.folder.manifest
-        steps = tuple(StepRecord(**step) for step in m["steps"])
+        steps = tuple(
+            StepRecord(**{**step, "usage": Usage(**step["usage"]) if "usage" in step else None}) for step in m["steps"]
+        )
         return RunResult(
             self.config.to_dict(),
             m["config_hash"],

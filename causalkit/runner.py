@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,10 @@ from causalkit.steps import STEPS, plan
 from causalkit.steps.shelf import Shelf
 from causalkit.store import UNCONFIGURED, RunFolder, find_run, run_folders
 from causalkit.store.cache import BOUND_GB, Cache
+from causalkit.transcripts import Transcripts
 
 if TYPE_CHECKING:
+    from causalkit.budget import Budget
     from causalkit.context import Progress
 
 _WEEK = 7 * 86_400.0
@@ -56,6 +60,7 @@ def run(
     device: str = "cpu",
     executor: Executor | str | Mapping[str, Any] | None = None,
     part_rows: int = 1_000_000,
+    budget: Budget | None = None,
     runs_dir: str | Path = "runs",
     cache_gb: float = BOUND_GB,
     progress: Progress | None = None,
@@ -76,6 +81,8 @@ def run(
         config, the latest of all. Where there is none of the same config, a new run begins.
     fresh : do every step, whatever was computed before.
     any_device : also take what was computed on another kind of device.
+    budget : what this start may spend on language models. Their answers are kept in
+        `<runs_dir>/.cache/transcripts.sqlite`; what is there is not asked, nor paid for, again.
     device, executor, part_rows, runs_dir, progress, trackers : facts of the moment, never hashed. `executor`
         and each tracker is a component, or a selection such as `"process"`.
     cache_gb : what the cache may hold in the end; what was used longest ago goes first.
@@ -98,17 +105,22 @@ def run(
         folder = next((f for f in reversed(run_folders(runs)) if _is_unfinished(f, config.hash)), None)
     workers = registry.build("executor", executor) if isinstance(executor, str | Mapping) else executor
     told = [registry.build("tracker", t) if isinstance(t, str | Mapping) else t for t in trackers]
-    context = Context(root_seed=config.seed, device=device, executor=workers, progress=progress, part_rows=part_rows)
     folder = folder or RunFolder.create(runs, config.hash)
+    kept, on_damage = folder.path.parent / ".cache", partial(_damaged, folder, told)
+    transcripts = Transcripts(kept / "transcripts.sqlite", go=secrets.token_hex(8), on_damage=on_damage)
+    context = Context(
+        config.seed, device, workers, progress, part_rows=part_rows, transcripts=transcripts, budget=budget
+    )
     try:
         with folder.lock():
             folder.clean()
-            cache = Cache(folder.path.parent / ".cache", on_damage=lambda what: _damaged(folder, told, what))
+            cache = Cache(kept, on_damage=on_damage)
             shelf = Shelf(cache, config, registry, context, folder.path.name, fresh, any_device)
             Execution(folder, config, registry, context, told, shelf).go(until)
         with contextlib.suppress(OSError):  # the run is done; what can't be freed now is freed by the next
             cache.trim(cache_gb * 1e9, _needed_by_unfinished(folder.path.parent))
     finally:
+        transcripts.close()
         if workers is not None and workers is not executor:
             workers.close()
     return Run(folder, registry)

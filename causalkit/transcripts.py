@@ -101,7 +101,7 @@ class Transcripts:
     Parameters
     ----------
     path : the SQLite file, made when it is first written; None keeps them in memory, in this process.
-    go : who is spending: one start of a run. `step` : what for. What is used is counted under both.
+    go : who is spending: one start of a run. `step` : what for, the same at each start.
     on_damage : is told of a row that is not what it was when written; it is not used, and is asked again.
     """
 
@@ -143,11 +143,15 @@ class Transcripts:
         StoreError : the file cannot be written.
         """
         made = {one.key: one for one in exchanges}
-        places = ",".join("?" * (len(_NAMES) + 3))
-        statement = f"INSERT OR IGNORE INTO exchanges (key, asked, digest, {', '.join(_NAMES)}) VALUES ({places})"  # noqa: S608
-        self._at.write(statement, [_row(key, one) for key, one in made.items()])
+        self.take_in(made.values())
         self._use(made, new=True)
         return {**made, **self.find(list(made))}
+
+    def take_in(self, exchanges: Iterable[Exchange]) -> None:
+        """Keep exchanges that were made elsewhere; nobody has used or paid for them here. Raises `StoreError`."""
+        places = ",".join("?" * (len(_NAMES) + 3))
+        statement = f"INSERT OR IGNORE INTO exchanges (key, asked, digest, {', '.join(_NAMES)}) VALUES ({places})"  # noqa: S608
+        self._at.write(statement, [_row(one.key, one) for one in exchanges])
 
     def all(self) -> Iterator[Exchange]:
         """Every sound exchange, by key."""
@@ -156,17 +160,17 @@ class Transcripts:
                 yield one
 
     def used(self) -> Usage:
-        """What the exchanges that this step used took, each once, as they took when first asked."""
-        return self._sum("u.go = ? AND u.step = ?", [self.go, self.step])
+        """What the exchanges that this step has used took, whenever it was started; each once, as when first asked."""
+        return self._sum("u.step = ?", [self.step])
 
     def spent(self) -> Usage:
         """What was spent in this go, in every step and process."""
         return self._sum("u.go = ? AND u.new = 1", [self.go])
 
-    def forget_go(self) -> None:
-        """Forget who used what in this go; the exchanges stay."""
+    def end_step(self) -> None:
+        """Forget what this step has used, for it is done; what was spent in this go still counts."""
         if self._at.is_there():
-            self._at.write("DELETE FROM uses WHERE go = ?", [(self.go,)])
+            self._at.write("DELETE FROM uses WHERE step = ? AND NOT (go = ? AND new = 1)", [(self.step, self.go)])
 
     def close(self) -> None:
         """Close the file in this process; it is opened again when it is used again."""

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("causalkit.cli.recommend:recommend", "Recommendations of a run: for a user, for all, for a new log."),
     "explain": ("causalkit.cli.explain:explain", "The receipt of one recommendation."),
     "runs": ("causalkit.cli.runs:runs", "List runs; show, compare, export them; free what they keep."),
+    "transcripts": ("causalkit.cli.transcripts:transcripts", "What language models were asked: list, export, import."),
     "report": ("causalkit.cli.report:report", "Where a run's report is; --open shows it."),
     "data": ("causalkit.cli.data:data", "Look at the log that a config names."),
     "graph": ("causalkit.cli.graph:graph", "A run's causal graph: shown, written for other tools, or for review."),

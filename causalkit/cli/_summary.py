@@ -32,6 +32,7 @@ def document(run: Run) -> dict[str, Any]:
         "seed": result.seed,
         "answer": _answer(run) or None,
         "notes": _notes(run),
+        "usage": result.usage,
         "steps": [{"step": s.step, "status": s.status, "seconds": s.seconds} for s in result.steps],
         "recommendations": recommendations(run),
         "measurements": [measured(measurement) for measurement in result.measurements],
@@ -77,6 +78,8 @@ def render(console: Console, run: Run) -> None:
     _render_measurements(console, run)
     _render_notes(console, run)
     console.print()
+    if (usage := run.result.usage) is not None:
+        console.print(f"Language models: {usage.words}")
     if run.report_path.exists():
         console.print("Report: ", style="bold", end="")
         console.print(str(run.report_path), soft_wrap=True)

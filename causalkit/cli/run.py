@@ -45,6 +45,11 @@ __all__ = ["run"]
     metavar="NAME",
     help="A tracker component to tell as well, such as '{use: jsonl, params: {path: events.jsonl}}'; may be repeated.",
 )
+@click.option("--max-calls", type=click.IntRange(min=0), help="Ask language models at most so often, then stop (4).")
+@click.option("--max-tokens", type=click.IntRange(min=0), help="The same for tokens, of prompts and answers together.")
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), help="The same for money, in the currency of the prices in the config."
+)
 @click.option("--workers", type=click.IntRange(min=1), help="How many workers; more than one means `process`.")
 @click.option(
     "--part-rows",
@@ -74,6 +79,9 @@ def run(
     device: str,
     executor: str | None,
     trackers: tuple[str, ...],
+    max_calls: int | None,
+    max_tokens: int | None,
+    max_cost: float | None,
     workers: int | None,
     part_rows: int,
     cache_gb: float,
@@ -95,6 +103,7 @@ def run(
         _show_plan(config, overrides, until, seed, out)
         return
     from causalkit import runner
+    from causalkit.budget import Budget
     from causalkit.cli._progress import StepNarrator, terminal_progress
     from causalkit.cli._summary import document, render
 
@@ -109,6 +118,7 @@ def run(
         device=device,
         executor=_executor(executor, workers),
         part_rows=part_rows,
+        budget=Budget(max_calls, max_tokens, max_cost),
         runs_dir=runs_dir,
         cache_gb=cache_gb,
         progress=terminal_progress(quiet=out.quiet or out.json),

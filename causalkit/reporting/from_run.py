@@ -59,6 +59,7 @@ def report_view(run: Run) -> ReportView:
         versions=m["versions"],
         seed=m["seed"],
         steps=tuple(_steps(run)),
+        usage=usage.words if (usage := run.result.usage) is not None else "",
     )
 
 

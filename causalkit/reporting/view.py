@@ -109,7 +109,7 @@ class ReportView:
     assumptions : in words: bundle, interference, what is not identified.
     commands : how to reproduce, one command a line.
     config : the resolved config, YAML text. versions : distribution → version.
-    config_hash, data_fingerprint : as in the manifest.
+    config_hash, data_fingerprint : as in the manifest. usage : what language models took, in words.
     """
 
     name: str
@@ -146,6 +146,7 @@ class ReportView:
     versions: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     steps: tuple[StepRecord, ...] = ()
+    usage: str = ""
 
     def label(self, name: object) -> str:
         """The words for a column, or its name."""

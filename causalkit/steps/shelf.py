@@ -18,7 +18,7 @@ from causalkit.store.vectors import VectorStore
 if TYPE_CHECKING:
     from causalkit.run_handle import Run
     from causalkit.steps.work import Filled, Work
-    from causalkit.types import Dataset, Outputs
+    from causalkit.types import Dataset, Outputs, Usage
 
 __all__ = ["Shelf", "prepared_log", "vector_stores"]
 
@@ -72,7 +72,7 @@ class Shelf:
         data = self._files(step)
         return "" if step == "load" and not data else self._key(step, data, self.context.device_kind)
 
-    def keep(self, step: str, made: Filled, seconds: float) -> Entry:
+    def keep(self, step: str, made: Filled, seconds: float, usage: Usage | None = None) -> Entry:
         """Keep what a step has just made; raises `DataError` for a log that changed while it was read."""
         from causalkit.steps.artifacts import held_in_memory
 
@@ -88,6 +88,7 @@ class Shelf:
             seconds,
             lambda draft: _write(draft, step, made),
             replace=self.fresh,
+            usage=usage,
         )
         self.entries[step] = entry
         if held_in_memory(step, made):

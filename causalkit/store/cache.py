@@ -16,12 +16,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from causalkit.errors import StoreError
 from causalkit.store.atomic import flush_file, flush_folder, sha256_of, write_atomically
+from causalkit.types.answers import Usage
 
 __all__ = ["BOUND_GB", "Cache", "Entry", "copy_or_link"]
 
@@ -40,6 +41,7 @@ class Entry:
     ----------
     files : path below the entry → SHA-256. `digest` : of all of them, what later steps' keys hang on.
     made_by : the run that made it. `seconds` : how long that took.
+    usage : what language models took; None where none was asked.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Entry:
     made_by: str
     seconds: float
     files: Mapping[str, str]
+    usage: Usage | None = None
 
     @property
     def digest(self) -> str:
@@ -122,6 +125,7 @@ class Cache:
         write: Callable[[Draft], None],
         *,
         replace: bool = False,
+        usage: Usage | None = None,
     ) -> Entry:
         """Write an entry; `write(draft)` saves the artifacts. Unless `replace`, what is kept already stands.
 
@@ -137,7 +141,8 @@ class Cache:
             files = {str(p.relative_to(temporary).as_posix()): sha256_of(p) for p in _files(temporary)}
             for path in _files(temporary):
                 flush_file(path)
-            text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files}, indent=1)
+            took = {} if usage is None else {"usage": asdict(usage)}
+            text = json.dumps({"key": key, "made_by": made_by, "seconds": seconds, "files": files} | took, indent=1)
             write_atomically(temporary / _ENTRY, lambda path: _write_text(path, text))
             place.parent.mkdir(parents=True, exist_ok=True)
             if replace:
@@ -171,8 +176,8 @@ class Cache:
         return self.folder / "unfinished"
 
     def size(self) -> int:
-        """Bytes that everything kept takes."""
-        return sum(_size(p) for p in _files(self.folder))
+        """Bytes that everything takes which can be removed."""
+        return sum(_size(p) for _, files, _ in self._units() for p in files)
 
     def trim(self, bound: float, spared: Container[str] = ()) -> int:
         """Remove what was used longest ago until at most `bound` bytes are kept; returns the bytes freed.
@@ -225,7 +230,8 @@ def _read(place: Path) -> Entry | None:
     try:
         told = json.loads((place / _ENTRY).read_text(encoding="utf-8"))
         files = {str(name): str(digest) for name, digest in told["files"].items()}
-        return Entry(place, str(told["key"]), str(told["made_by"]), float(told["seconds"]), files)
+        usage = Usage(**told["usage"]) if "usage" in told else None
+        return Entry(place, str(told["key"]), str(told["made_by"]), float(told["seconds"]), files, usage)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,29 @@ class Usage:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     cost: float | None = None
+
+    @classmethod
+    def together(cls, parts: Iterable[Usage]) -> Usage:
+        """What several took; the cost is known where that of each is."""
+        parts = [part for part in parts if part.calls]
+        known = [part.cost for part in parts if part.cost is not None]
+        return cls(
+            sum(part.calls for part in parts),
+            sum(part.prompt_tokens for part in parts),
+            sum(part.answer_tokens for part in parts),
+            round(sum(known), 9) if parts and len(known) == len(parts) else None,
+        )
+
+    @property
+    def words(self) -> str:
+        """In words.
+
+        >>> Usage(3, 120, 30, 0.25).words
+        '3 calls, 150 tokens, cost 0.25'
+        """
+        tokens = self.prompt_tokens + self.answer_tokens
+        told = f"{self.calls:,} call{'' if self.calls == 1 else 's'}, {tokens:,} tokens"
+        return f"{told}, cost not known" if self.cost is None else f"{told}, cost {self.cost:.6g}"
 
 
 @dataclass(frozen=True)

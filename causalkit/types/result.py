@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from causalkit.types.answers import Usage
 from causalkit.types.dataset import Dataset, Split
 from causalkit.types.effects import Effects
 from causalkit.types.embeddings import Embeddings
@@ -86,13 +87,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """How one step of a run ended: `done`, `failed`, `skipped` or `interrupted`."""
+    """How one step of a run ended: `done`, `failed`, `skipped` or `interrupted`.
+
+    `usage` is what language models took, where the step asked one: as it was when their answers were first given.
+    """
 
     step: str
     status: str
     seconds: float = 0.0
     component: str = ""
     message: str = ""
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,12 @@ class RunResult:
     seed: int
     steps: tuple[StepRecord, ...]
     measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What language models took in all steps; None where no step asked one."""
+        parts = [step.usage for step in self.steps if step.usage is not None]
+        return Usage.together(parts) if parts else None
 
     def __repr__(self) -> str:
         steps = ", ".join(f"{s.step} {s.status}" for s in self.steps)
