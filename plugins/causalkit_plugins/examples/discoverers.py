@@ -17,6 +17,15 @@ ARROWS = (
 """The planted graph of most worlds that discoverers are checked in."""
 
 
+def bootstrap(folder: Path) -> Iterable[Any]:
+    """PC over few resamples, and knowledge, which is the same in each."""
+    from causalkit_plugins.discoverers.bootstrap import Bootstrap
+    from causalkit_plugins.discoverers.knowledge import KnowledgeGraph
+    from causalkit_plugins.discoverers.pc import PC
+
+    return [Bootstrap(of=PC(), resamples=20), Bootstrap(of=KnowledgeGraph(), resamples=2)]
+
+
 def llm(folder: Path) -> Iterable[Any]:
     """It needs a language model: one that answers as the planted graph has it, under each way of asking."""
     from causalkit_plugins.discoverers.llm import LLM
@@ -41,4 +50,21 @@ def causal_learn(folder: Path) -> Iterable[Any]:
         CausalLearn(method="boss", score="bic", penalty=2.0),
         CausalLearn(method="exact"),
         CausalLearn(method="direct-lingam"),
+    ]
+
+
+def fused(folder: Path) -> Iterable[Any]:
+    """Data by scores and by tests, with a model that answers as the planted graph has it, and with a silent one."""
+    from causalkit_plugins.discoverers.fused import Fused
+    from causalkit_plugins.discoverers.knowledge import KnowledgeGraph
+    from causalkit_plugins.discoverers.llm import LLM
+    from causalkit_plugins.discoverers.pc import PC
+    from causalkit_plugins.discoverers.score_search import ScoreSearch
+    from causalkit_plugins.examples._answering import Answering
+
+    told = LLM(provider=Answering(arrows=ARROWS))
+    return [
+        Fused(data=ScoreSearch(result="cpdag"), model=told),
+        Fused(data=PC(), model=told),
+        Fused(data=PC(), model=KnowledgeGraph()),
     ]
