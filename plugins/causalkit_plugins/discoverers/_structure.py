@@ -24,8 +24,6 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 ROUNDS = 8
 """How often candidates are widened at most."""
-NEAR = 5.0
-"""Orders whose best graph scores so much less than the best order's start no chain."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,15 @@ class Found:
 
 
 def beliefs(
-    names: Sequence[str], knowledge: Knowledge, prior: StructurePrior | None, comparable: Bools | None = None
+    names: Sequence[str],
+    knowledge: Knowledge,
+    prior: StructurePrior | None,
+    comparable: Bools | None = None,
+    degree: float | None = None,
 ) -> Beliefs:
     """Knowledge and prior as matrices over `names`; what says something of other variables is left aside.
+
+    With a `degree`, the number of neighbours that a variable is expected to have, every arc starts from its odds.
 
     Raises
     ------
@@ -103,9 +107,19 @@ def beliefs(
             allowed[place[b], place[a]] = False
             allowed[place[a], place[b]] = True
     given = prior or StructurePrior()
-    return Beliefs(
-        allowed, [tuple(sorted(own)) for own in needed], _matrix(given.edges, place), _matrix(given.orders, place)
-    )
+    arcs = _matrix(given.edges, place) + rare(degree, size)
+    return Beliefs(allowed, [tuple(sorted(own)) for own in needed], arcs, _matrix(given.orders, place))
+
+
+def rare(degree: float | None, size: int) -> float:
+    """Log odds of an arc one way against no edge, among `size` variables that have `degree` neighbours on average.
+
+    Never above 0, where both ways and none are equally likely.
+    """
+    if degree is None or size < 2:
+        return 0.0
+    joined = min(degree / (size - 1), 2 / 3)
+    return float(np.log(joined / 2 / (1 - joined)))
 
 
 def _matrix(odds: Mapping[tuple[str, str], float], place: Mapping[str, int]) -> Floats:
@@ -140,9 +154,9 @@ def find(scores: LocalScores, known: Beliefs, settings: Settings, context: Conte
 def _marginals(tables: Tables, orders: npt.NDArray[np.intp], settings: Settings, context: Context) -> Floats:
     """The probability of each arc, from chains that begin near the best graph."""
     reached = tables.score(orders, tables.best)
-    near = orders[reached > reached[0] - NEAR]
-    near = near[np.arange(settings.chains) % len(near)]
     rng = context.rng("marginals")
+    weight = np.exp(reached - reached[0])
+    near = orders[rng.choice(len(orders), settings.chains, p=weight / weight.sum())]
     if tables.before.any():
         return sample(tables, near, rng, settings.draws, context)
     return draw_graphs(tables, [tables.best_parents(order) for order in near], rng, settings.draws, context)

@@ -25,7 +25,7 @@ class ScoreSearch:
     the best graph. The confidence of an edge is its share in graphs drawn from their posterior; see `_structure.py`.
 
     Knowledge is strict: what is ruled out is never scored, and what is required is always there. A `prior` is soft: its
-    log odds are added to the score of each graph (edges) and of each order (orders).
+    log odds are added to those of `degree` in the score of each graph (edges), and to that of each order (orders).
     """
 
     takes_prior: ClassVar[bool] = True
@@ -35,6 +35,9 @@ class ScoreSearch:
     are discrete, else `bic`."""
     ess: Annotated[float, Field(gt=0)] = 1.0
     "How many rows BDeu's prior is worth; larger ones find more edges."
+    degree: Annotated[float, Field(gt=0)] | None = 2.0
+    """How many neighbours a variable is expected to have before the data are seen: among more columns, an edge needs
+    more evidence. null: every graph is as likely."""
     max_parents: Annotated[int, Field(ge=1, le=8)] = 4
     "The most parents of a variable, required ones aside."
     candidates: Annotated[int, Field(ge=2, le=16)] = 12
@@ -79,7 +82,8 @@ class ScoreSearch:
         known = known.about(variables.names)
         scores, comparable = scores_of(columns, variables, self.ess)
         settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws)
-        found = find(scores, beliefs(columns.names, known, prior, comparable), settings, context)
+        believed = beliefs(columns.names, known, prior, comparable, self.degree)
+        found = find(scores, believed, settings, context)
         dag = self.result == "dag" or (self.result == "auto" and prior is not None)
         graph = describe(found, columns.names, variables.names, known, prior, dag)
         return replace(graph, notes=(*columns.notes, *graph.notes))
