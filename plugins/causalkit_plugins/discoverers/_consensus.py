@@ -83,7 +83,7 @@ def edges_of(
     edges = {}
     for pair, vote in votes.items():
         if vote.joined:
-            edge = _edge(pair, vote, model)
+            edge = _edge(pair, vote, model, known)
             edges[edge.source, edge.target] = edge
     arrows = {arc: edge.confidence for arc, edge in edges.items() if edge.mark == "->"}
     arrows |= dict.fromkeys(known.required, float("inf"))
@@ -97,13 +97,15 @@ def edges_of(
     return [edges[arc] for arc in kept], notes
 
 
-def _edge(pair: Pair, vote: Votes, model: str) -> Edge:
+def _edge(pair: Pair, vote: Votes, model: str, known: Knowledge) -> Edge:
     forwards, backwards = vote.share["a->b"], vote.share["b->a"]
-    evidence = (Evidence("llm", _told(vote, model)),)
+    evidence = [Evidence("llm", _told(vote, model))]
     if abs(forwards - backwards) < 1e-9:
-        return Edge(*pair, "--", min(forwards + backwards, 1.0), evidence)
+        return Edge(*pair, "--", min(forwards + backwards, 1.0), tuple(evidence))
     cause, effect = pair if forwards > backwards else pair[::-1]
-    return Edge(cause, effect, "->", min(max(forwards, backwards), 1.0), evidence)
+    if not known.allows(effect, cause):
+        evidence.append(Evidence("knowledge", f"direction: {known.because(effect, cause)}"))
+    return Edge(cause, effect, "->", min(max(forwards, backwards), 1.0), tuple(evidence))
 
 
 def _told(vote: Votes, model: str) -> str:

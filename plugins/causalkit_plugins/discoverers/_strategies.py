@@ -81,7 +81,7 @@ class Inquiry:
         self.interview.afford((len(names) + (not self.chosen)) * self.repeats)
         caused: dict[tuple[str, int], frozenset[str]] = {}
         found: list[Pair] = []
-        frontier = [] if self.chosen else self._roots(names)
+        frontier = [] if self.chosen or not names else self._roots(names)
         left = set(names)
         while left:
             frontier = sorted(left & set(frontier)) or sorted(left)

@@ -114,6 +114,8 @@ def _open_pairs(
     names: Sequence[str], known: Knowledge, pairs: Sequence[tuple[str, str]] | None
 ) -> list[tuple[str, str]]:
     """The pairs to ask about, sorted: those that knowledge neither rules out nor decides."""
+    if len(set(names)) < len(names):
+        raise DataError(f"`llm` got two columns of one name: {sorted(names)}", "Give each column a name of its own.")
     for pair in pairs or ():
         for name in pair:
             if name not in names:

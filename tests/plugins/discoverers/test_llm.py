@@ -124,6 +124,18 @@ def test_pairs_must_be_of_two_columns():
         LLM(provider=Answering()).discover(SHOP, pairs=[("prise", "bought")])
     with pytest.raises(DataError, match="the pair"):
         LLM(provider=Answering()).discover(SHOP, pairs=[("price", "price")])
+    with pytest.raises(DataError, match="two columns of one name"):
+        LLM(provider=Answering()).discover(table("a", "b", "a"))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_with_nothing_to_ask_nobody_is_asked(strategy):
+    model = saying()
+    for columns in (table("a"), table()):
+        assert not LLM(provider=model, strategy=strategy).discover(columns).edges
+    forbidden = Knowledge(forbidden=frozenset({("a", "b"), ("b", "a")}))
+    assert not LLM(provider=model, strategy=strategy).discover(table("a", "b"), forbidden).edges
+    assert not model.prompts
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -145,8 +157,9 @@ def test_knowledge_is_kept_and_never_asked_about(strategy):
 
 
 def test_a_direction_that_knowledge_rules_out_is_not_offered():
-    model = saying(("a", "b", "first causes second"))
-    LLM(provider=model).discover(table("a", "b"), Knowledge(tiers={"a": 0, "b": 1}))
+    model = saying(("a", "b", "first causes second"), ("b", "a", "second causes first"))
+    (edge,) = LLM(provider=model).discover(table("a", "b"), Knowledge(tiers={"a": 0, "b": 1}, source="me")).edges
+    assert [(told.source, told.detail) for told in edge.evidence][1:] == [("knowledge", "direction: schema + me")]
     for question, schema in model.asked_:
         ruled_out = "second causes first" if pair_of(question) == ("a", "b") else "first causes second"
         assert ruled_out not in schema["properties"]["relation"]["enum"]
