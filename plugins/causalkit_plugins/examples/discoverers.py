@@ -23,7 +23,7 @@ def bootstrap(folder: Path) -> Iterable[Any]:
     from causalkit_plugins.discoverers.knowledge import KnowledgeGraph
     from causalkit_plugins.discoverers.pc import PC
 
-    return [Bootstrap(of=PC(), resamples=20), Bootstrap(of=KnowledgeGraph(), resamples=2)]
+    return [Bootstrap(of=PC(), resamples=10), Bootstrap(of=KnowledgeGraph(), resamples=2)]
 
 
 def llm(folder: Path) -> Iterable[Any]:

@@ -1,0 +1,190 @@
+"""Many graphs over the same variables as one: how often each edge is there, and which way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from causalkit.types import CausalGraph, Edge, Evidence, Knowledge
+from causalkit.types.graph import Mark
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One resample's edges (source, target, mark, what a language model said), or why there are none."""
+
+    edges: tuple[tuple[str, str, Mark, str], ...] = ()
+    failure: str = ""
+
+    @classmethod
+    def read(cls, graph: CausalGraph) -> Drawn:
+        """The edges of a graph."""
+        return cls(tuple((e.source, e.target, e.mark, _of_model(e)) for e in graph.edges))
+
+    @classmethod
+    def kept(cls, told: Mapping[str, Any]) -> Drawn:
+        """The inverse of `vars`, after JSON."""
+        return cls(tuple((a, b, mark, said) for a, b, mark, said in told["edges"]), told["failure"])
+
+
+def _of_model(edge: Edge) -> str:
+    return next((one.detail or "said so" for one in edge.evidence if one.source == "llm"), "")
+
+
+@dataclass
+class Tally:
+    """How one pair (a < b) was joined: by marks as read from a to b."""
+
+    pair: Pair
+    ways: Counter[str] = field(default_factory=Counter)
+    said: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """In how many graphs it is joined."""
+        return sum(self.ways.values())
+
+    def add(self, source: str, mark: Mark, said: str) -> None:
+        """Count one edge."""
+        self.ways[mark if source == self.pair[0] else TURNED[mark]] += 1
+        if said:
+            self.said[said] += 1
+
+    def way(self) -> str:
+        """What more than half of its graphs agree on; none where no half does."""
+        way, count = max(self.ways.items(), key=lambda item: item[1], default=("", 0))
+        return way if 2 * count > self.total else ""
+
+
+TURNED: dict[Mark, str] = {"->": "<-", "o->": "<-o", "--": "--", "<->": "<->", "o-o": "o-o"}
+_WORDS = {"->": "{a} -> {b}", "<-": "{b} -> {a}", "o->": "{a} o-> {b}", "<-o": "{b} o-> {a}"}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The graphs of all resamples, and how to make one of them.
+
+    Parameters
+    ----------
+    drawn : the resamples' graphs; failures among them are left aside.
+    knowledge : kept strictly: what it rules out is left out, what it requires is there.
+    threshold : an edge of a smaller share of the graphs is left out.
+    first : the graph of the whole table, for strengths.
+    """
+
+    drawn: Sequence[Drawn]
+    knowledge: Knowledge
+    threshold: float
+    first: CausalGraph
+
+    @property
+    def counted(self) -> int:
+        """How many resamples gave a graph."""
+        return sum(not one.failure for one in self.drawn)
+
+    def tallies(self) -> list[Tally]:
+        """Every pair that is joined somewhere and not ruled out, or required."""
+        found: dict[Pair, Tally] = {}
+        for one in self.drawn:
+            for source, target, mark, said in one.edges:
+                pair = (source, target) if source < target else (target, source)
+                found.setdefault(pair, Tally(pair)).add(source, mark, said)
+        for a, b in self.knowledge.required:
+            pair = (a, b) if a < b else (b, a)
+            found.setdefault(pair, Tally(pair))
+        allows = self.knowledge.allows
+        return [found[pair] for pair in sorted(found) if allows(*pair) or allows(*pair[::-1])]
+
+    def graph(self) -> tuple[tuple[Edge, ...], tuple[str, ...]]:
+        """The edges, and what must be said of them."""
+        told = self.tallies()
+        kept = [one for one in told if self._required(one.pair) or one.total >= self.threshold * self.counted]
+        directed, turned, left_out = self._acyclic(kept)
+        edges = tuple(self._edge(one, directed.get(one.pair)) for one in kept if one.pair not in left_out)
+        rare = len(told) - len(kept)
+        said = {
+            f"{rare} pairs joined in fewer than {self.threshold:.0%} of the resamples were left out": rare,
+            f"{len(turned)} edges left undirected, since most resamples' directions would make a cycle": turned,
+            f"{len(left_out)} edges left out, since what is known would make them part of a cycle": left_out,
+        }
+        return edges, tuple(text for text, holds in said.items() if holds)
+
+    def _acyclic(self, kept: Sequence[Tally]) -> tuple[dict[Pair, Pair], list[Pair], set[Pair]]:
+        """Pair → (cause, effect), required edges and the surest first; then pairs that would have made a cycle."""
+        import networkx as nx
+
+        dag: nx.DiGraph[str] = nx.DiGraph()
+        directed: dict[Pair, Pair] = {}
+        turned, left_out = [], set()
+        for one, (a, b), forced in sorted(self._arrows(kept), key=self._rank):
+            if a in dag and b in dag and nx.has_path(dag, b, a):
+                if forced:
+                    left_out.add(one.pair)
+                else:
+                    turned.append(one.pair)
+                continue
+            dag.add_edge(a, b)
+            directed[one.pair] = (a, b)
+        return directed, turned, left_out
+
+    def _arrows(self, kept: Sequence[Tally]) -> Iterator[tuple[Tally, Pair, bool]]:
+        """Pairs with a direction, and whether knowledge gives it.
+
+        Under hidden causes only a required edge has its direction from knowledge: that b does not cause a is no
+        more than `a o-> b`.
+        """
+        for one in kept:
+            for a, b in (one.pair, one.pair[::-1]):
+                if (a, b) in self.knowledge.required or not (self.first.latent or self.knowledge.allows(b, a)):
+                    yield one, (a, b), True
+                elif self.knowledge.allows(a, b) and one.way() == ("->" if a == one.pair[0] else "<-"):
+                    yield one, (a, b), False
+
+    def _rank(self, arrow: tuple[Tally, Pair, bool]) -> tuple[bool, bool, int, int, Pair]:
+        one, (a, b), forced = arrow
+        way = one.ways["->" if a == one.pair[0] else "<-"]
+        return (a, b) not in self.knowledge.required, not forced, -way, -one.total, one.pair
+
+    def _required(self, pair: Pair) -> bool:
+        return pair in self.knowledge.required or pair[::-1] in self.knowledge.required
+
+    def _edge(self, one: Tally, arrow: Pair | None) -> Edge:
+        a, b = one.pair
+        source, target, mark = self._marked(one, arrow)
+        known = self.knowledge
+        evidence = [Evidence("data", f"in {one.total} of {self.counted} resamples{_directions(one)}")]
+        if (source, target) in known.required:
+            evidence.insert(0, Evidence("knowledge", f"required: {known.because(source, target)}"))
+        elif arrow and not known.allows(target, source):
+            evidence.append(Evidence("knowledge", f"direction: {known.because(target, source)}"))
+        if one.said:
+            often = max(one.said, key=lambda said: (one.said[said], said))
+            evidence.append(Evidence("llm", f"in {sum(one.said.values())} resamples, most often: {often}"))
+        found = self.first.edge(a, b)
+        share = 1.0 if (source, target) in known.required else one.total / self.counted
+        return Edge(source, target, mark, share, tuple(evidence), found.strength if found else None)
+
+    def _marked(self, one: Tally, arrow: Pair | None) -> tuple[str, str, Mark]:
+        """Source, target and mark; a direction only where it was found to make no cycle."""
+        a, b = one.pair
+        if arrow:
+            return (*arrow, "->")
+        way = one.way()
+        if way == "<->":
+            return a, b, "<->"
+        if way == "o->" or (self.first.latent and not self.knowledge.allows(b, a)):
+            return a, b, "o->"
+        if way == "<-o" or (self.first.latent and not self.knowledge.allows(a, b)):
+            return b, a, "o->"
+        return a, b, "o-o" if self.first.latent else "--"
+
+
+def _directions(one: Tally) -> str:
+    """How many graphs have it which way, where any has a direction."""
+    a, b = one.pair
+    told = [f"{_WORDS.get(way, way).format(a=a, b=b)} in {count}" for way, count in sorted(one.ways.items())]
+    return f": {', '.join(told)}" if set(one.ways) - {"--", "o-o"} else ""
