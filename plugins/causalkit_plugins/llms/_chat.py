@@ -36,10 +36,10 @@ class Chat:
     client: Any = field(repr=False)
     key: str = field(repr=False)
     own: bool
-    dropped: list[str] = field(default_factory=list)
+    dropped: list[str]
 
     @classmethod
-    def open(cls, said: OpenAIModel, key: str, *, local: bool) -> Chat:
+    def open(cls, said: OpenAIModel, key: str, dropped: list[str], *, local: bool) -> Chat:
         """A client that tries nothing again by itself, and takes nothing else from the environment."""
         try:
             import openai
@@ -59,7 +59,7 @@ class Chat:
             max_retries=0,
             http_client=http,
         )
-        return cls(said, client, key, said.base_url.startswith("https://api.openai.com"))
+        return cls(said, client, key, said.base_url.startswith("https://api.openai.com"), dropped)
 
     def close(self) -> None:
         """Close the connections."""

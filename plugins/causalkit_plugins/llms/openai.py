@@ -75,6 +75,7 @@ class _Endpoint:
 
     said: OpenAIModel = field(repr=False)
     prices: tuple[float, float] | None
+    dropped: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, said: OpenAIModel) -> _Endpoint:
@@ -104,7 +105,7 @@ class _Endpoint:
         """A batch, all at once."""
         address = self.said.base_url
         key = key_from(self.said.key_env or (_OWN_KEY if address == _OWN else ""), address)
-        chat = Chat.open(self.said, key, local=is_local(address))
+        chat = Chat.open(self.said, key, self.dropped, local=is_local(address))
         retries = Retries(self.said.retries, self.said.retry_wait)
 
         def one(request: Request) -> Reply:
