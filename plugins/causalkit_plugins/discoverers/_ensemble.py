@@ -61,7 +61,15 @@ class Tally:
 
 
 TURNED: dict[Mark, str] = {"->": "<-", "o->": "<-o", "--": "--", "<->": "<->", "o-o": "o-o"}
-_WORDS = {"->": "{a} -> {b}", "<-": "{b} -> {a}", "o->": "{a} o-> {b}", "<-o": "{b} o-> {a}"}
+_WORDS = {
+    "->": "{a} -> {b}",
+    "<-": "{b} -> {a}",
+    "o->": "{a} o-> {b}",
+    "<-o": "{b} o-> {a}",
+    "<->": "{a} <-> {b}",
+    "--": "undirected",
+    "o-o": "open at both ends",
+}
 
 
 @dataclass(frozen=True)
@@ -186,5 +194,6 @@ class Ensemble:
 def _directions(one: Tally) -> str:
     """How many graphs have it which way, where any has a direction."""
     a, b = one.pair
-    told = [f"{_WORDS.get(way, way).format(a=a, b=b)} in {count}" for way, count in sorted(one.ways.items())]
+    ways = sorted(one.ways.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{_WORDS[way].format(a=a, b=b)} in {count}" for way, count in ways]
     return f": {', '.join(told)}" if set(one.ways) - {"--", "o-o"} else ""
