@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -55,6 +56,10 @@ class Tables:
         return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
 
 
+def _same(first: Ints, second: Ints) -> bool:
+    return len(first) == len(second) and bool((first == second).all())
+
+
 class Counter:
     """Counts tables of integer columns.
 
@@ -94,19 +99,23 @@ class Counter:
         Within the rows at one level of i, the product of the one-hot columns of targets and of given has
         the counts of every level of every target at every level of every one that is given.
         """
-        starts, _ = self._side_by_side(targets)
-        of_set, _ = self._side_by_side(given)
-        own = self.columns[i]
-        most = int(np.bincount(own).argmax())
-        parts = [
-            self._product(given, targets, np.flatnonzero(own == level)) if level != most else None
-            for level in range(int(self.levels[i]))
-        ]
-        rest = self._whole(given, targets)
-        for part in parts:
-            rest = rest if part is None else rest - part
-        counts = np.stack([rest if part is None else part for part in parts], axis=1)
-        return Tables(counts, starts, of_set)
+        starts, width = self._side_by_side(targets)
+        of_set, strata = self._side_by_side(given)
+        own, levels = self.columns[i], int(self.levels[i])
+        ends = np.cumsum(np.bincount(own, minlength=levels))
+        most = int(np.diff(ends, prepend=0).argmax())  # its counts are what the other levels leave
+        order = np.argsort(own, kind="stable")
+        order = np.delete(order, slice(ends[most - 1] if most else 0, ends[most]))
+        counts = np.zeros((levels, strata, width))
+        for rows in self._parts(order, max(strata, width)):
+            left = self._one_hot(given, rows)
+            right = left if _same(given, targets) else self._one_hot(targets, rows)
+            bounds = np.searchsorted(own[rows], np.arange(levels + 1)).tolist()
+            for level, (first, last) in enumerate(pairwise(bounds)):
+                if last > first:
+                    counts[level] += left[:, first:last] @ right[:, first:last].T
+        counts[most] = self._whole(given, targets) - counts.sum(axis=0)
+        return Tables(counts.swapaxes(0, 1), starts, of_set)
 
     def given_several(self, i: int, sets: Ints, targets: Ints) -> Iterator[tuple[Ints, Tables]]:
         """Tables of i by every target given sets of any size, some sets at a time: which, and theirs."""
@@ -134,10 +143,10 @@ class Counter:
     def _whole(self, first: Ints, second: Ints) -> Floats:
         """`_product` over all rows, out of the counts of every two columns where these are few enough to keep."""
         if int(self.levels.sum()) > _WIDEST:
-            return self._product(first, second, None)
+            return self._product(first, second)
         if self.pairs is None:
             every = np.arange(len(self.levels))
-            self.pairs = self._product(every, every, None).astype(np.int32)
+            self.pairs = self._product(every, every).astype(np.int32)
         return self.pairs[np.ix_(self._places(first), self._places(second))].astype(float)
 
     def _places(self, variables: Ints) -> Ints:
@@ -146,24 +155,25 @@ class Counter:
         within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return np.asarray(np.repeat((np.cumsum(self.levels) - self.levels)[variables], sizes) + within)
 
-    def _product(self, first: Ints, second: Ints, rows: Ints | None) -> Floats:
-        """One-hot columns of `first` times those of `second`, over `rows`: counts `[width, width]`."""
-        same = len(first) == len(second) and bool((first == second).all())
-        size = self.rows if rows is None else len(rows)
+    def _product(self, first: Ints, second: Ints) -> Floats:
+        """One-hot columns of `first` times those of `second`: counts `[width, width]`."""
         widths = int(self.levels[first].sum()), int(self.levels[second].sum())
         total = np.zeros(widths)
-        step = max(1, min(_CELLS // max(widths), 1 << 23))  # float32 counts exactly as far as 2**24
-        for at in range(0, size, step):
-            part: slice | Ints = slice(at, at + step) if rows is None else rows[at : at + step]
-            left = self._one_hot(first, part)
-            total += left @ (left if same else self._one_hot(second, part)).T
+        for rows in self._parts(np.arange(self.rows), max(widths)):
+            left = self._one_hot(first, rows)
+            total += left @ (left if _same(first, second) else self._one_hot(second, rows)).T
         return total
 
-    def _one_hot(self, variables: Ints, rows: slice | Ints) -> npt.NDArray[np.float32]:
+    def _parts(self, rows: Ints, width: int) -> Iterator[Ints]:
+        """`rows` by as many as one-hot columns of `width` may have; float32 counts exactly as far as 2**24."""
+        step = max(1, min(_CELLS // width, 1 << 23))
+        return (rows[at : at + step] for at in range(0, len(rows), step))
+
+    def _one_hot(self, variables: Ints, rows: Ints) -> npt.NDArray[np.float32]:
         """`[width, rows]`, 1 where a row is at the level."""
         sizes = self.levels[variables]
         level = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        some = self.columns[variables][:, rows]
+        some = self.columns[variables[:, None], rows]
         is_at: Bools = np.repeat(some, sizes, axis=0) == level.astype(some.dtype)[:, None]
         return is_at.astype(np.float32)
 
