@@ -104,9 +104,10 @@ class CausalGraph:
 
     def __post_init__(self) -> None:
         seen: set[frozenset[str]] = set()
+        known = set(self.nodes)
         for edge in self.edges:
             for name in (edge.source, edge.target):
-                if name not in self.nodes:
+                if name not in known:
                     raise DataError(f"edge {edge} names {name!r}, which is no node{nearest(name, self.nodes)}")
             pair = frozenset((edge.source, edge.target))
             if len(pair) == 1 or pair in seen:
