@@ -65,6 +65,7 @@ def variables(dataset: Dataset) -> Variables:
         tuple(notes),
         weights,
         tuple(cluster),
+        next((name for name in dataset.schema.named("time") if name in units.columns), ""),
     )
 
 

@@ -34,6 +34,7 @@ class Variables:
     weights : how many rows each row stands for (a frequency), `[len(table)]`; None where each is one.
     clusters : of the columns of `units`, those by which rows may depend on each other, as the log's owner declares
         it; empty where nothing is declared: then by each of them.
+    period : which column of `units` counts time; empty where none does.
     """
 
     table: pd.DataFrame
@@ -45,6 +46,7 @@ class Variables:
     notes: tuple[str, ...] = ()
     weights: npt.NDArray[np.float64] | None = None
     clusters: tuple[str, ...] = ()
+    period: str = ""
 
     def __repr__(self) -> str:
         return f"Variables({len(self.table):,} units: {', '.join(self.names)})"

@@ -61,10 +61,11 @@ def causalkit_discoverers() -> list[Declaration]:
         ("score-search", "ScoreSearch", "Best-scoring graphs by a search over orders: BDeu, BIC, soft priors."),
         ("causal-learn", "CausalLearn", "PC, FCI, GES, GRaSP, BOSS, LiNGAM and exact search of causal-learn."),
         ("bootstrap", "Bootstrap", "Any discoverer over resamples of rows or whole units: how stable each edge is."),
+        ("lagged", "Lagged", "Another discoverer over columns and their past, per user, item or week."),
         ("knowledge", "KnowledgeGraph", "The graph that tiers, required and forbidden edges say."),
         ("llm", "LLM", "What a language model says of names and descriptions, both ways, with abstentions."),
         ("fused", "Fused", "Data and a model together: the model's answers weigh as much as the data say."),
-        examples=("bootstrap", "llm", "causal-learn", "fused"),
+        examples=("bootstrap", "llm", "causal-learn", "fused", "lagged"),
     )
 
 

@@ -28,6 +28,7 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "concat"): {"of": [{"use": "hashing"}, {"use": "lsa"}]},
     ("encoder", "pca"): {"of": {"use": "hashing"}},
     ("discoverer", "bootstrap"): {"of": {"use": "pc"}, "resamples": 5},
+    ("discoverer", "lagged"): {"of": {"use": "pc"}},
     ("discoverer", "llm"): {"provider": Answering()},
     ("discoverer", "fused"): {"data": {"use": "pc"}, "model": {"use": "knowledge"}},
     ("llm", "openai"): {"model": "any"},

@@ -37,17 +37,23 @@ def _graph(answer: Any) -> CausalGraph:
 
 
 def _tables(subject: Subject, *names: str) -> list[Variables]:
-    """The tables of those worlds that it can read: one for discrete columns alone may refuse others."""
+    """The tables of those worlds that it can read: one for discrete columns alone may refuse others.
+
+    One that reads the past alone is given a table of users by weeks.
+    """
     found: list[Variables] = []
     refused: Exception | None = None
-    for name in names:
+    for name in (*names, "over-time"):
+        if found and name == "over-time":
+            break
         variables = graph_world(name).variables
         try:
             subject.fresh().discover(graphs.copied(variables), variables.knowledge())
             found.append(variables)
         except Exception as error:  # whether it may raise that is another check's matter
             refused = error
-    assert found, f"it reads none of the plain tables ({', '.join(names)}): {type(refused).__name__}: {refused}"
+    tried = ", ".join((*names, "over-time"))
+    assert found, f"it reads none of the plain tables ({tried}): {type(refused).__name__}: {refused}"
     return found
 
 
@@ -283,7 +289,7 @@ def _stands(subject: Subject, variables: Variables, given: str) -> CausalGraph |
 
 
 def _cut(variables: Variables, rows: int) -> Variables:
-    return replace(variables, table=variables.table.iloc[:rows])
+    return replace(variables, table=variables.table.iloc[:rows], units=variables.units.iloc[:rows])
 
 
 def _same_edges(first: CausalGraph, again: CausalGraph, said: str) -> None:

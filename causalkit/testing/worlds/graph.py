@@ -203,6 +203,25 @@ def _repeated(rng: Rng) -> Drawn:
     return _variables(rng, columns, levels=levels, units=units), edges
 
 
+@_world("over-time", "discrete", "independent-rows", "sufficiency", "linear-non-gaussian")
+def _over_time(rng: Rng) -> Drawn:
+    """Users by weeks: what was bought in one week moves visits in the next, so the week before is a hidden cause."""
+    users, weeks = 100, ROWS // 100
+    names, taken = ("taste", "shown", "bought", "visits"), []
+    taste, shown, bought = np.zeros((3, users))
+    for _ in range(weeks + 10):
+        taste, shown = 0.6 * taste + rng.normal(size=users), 0.6 * shown + rng.normal(size=users)
+        visits = 0.7 * bought + rng.normal(size=users)
+        bought = 0.7 * shown + 0.7 * taste + rng.normal(size=users)
+        taken.append((taste, shown, bought, visits))
+    values = np.stack(taken[10:])  # [week, column, user]; the first weeks were only to forget the start
+    columns = dict(zip(names, np.moveaxis(values, 1, 0).reshape(len(names), -1), strict=True))
+    units = pd.DataFrame({"user": np.tile(np.arange(users), weeks), "week": np.repeat(np.arange(weeks), users)})
+    levels = dict.fromkeys(names, ("user", "week"))
+    made = _variables(rng, columns, levels=levels, units=units, period="week")
+    return made, _arrows("taste bought", "shown bought", "bought visits")
+
+
 @_world("hidden-cause", "discrete", "sufficiency", "linear-non-gaussian")
 def _hidden_cause(rng: Rng) -> Drawn:
     """What is shown and what is bought share a cause that no column holds; neither causes the other."""

@@ -68,3 +68,11 @@ def fused(folder: Path) -> Iterable[Any]:
         Fused(data=PC(), model=told),
         Fused(data=PC(), model=KnowledgeGraph()),
     ]
+
+
+def lagged(folder: Path) -> Iterable[Any]:
+    """It needs a discoverer; without lags it takes tables that have no time."""
+    from causalkit_plugins.discoverers.lagged import Lagged
+    from causalkit_plugins.discoverers.pc import PC
+
+    return [Lagged(of=PC()), Lagged(of=PC(), lags=0)]
