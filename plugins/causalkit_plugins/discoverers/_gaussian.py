@@ -14,6 +14,8 @@ from causalkit_plugins.discoverers._partial import squared
 
 _RIDGE = 1e-10
 """Keeps blocks invertible where few units make columns dependent; far below what a test can see."""
+_ONE = 1 - 1e-15
+"""The largest correlation that has a z."""
 
 
 class FisherZ:
@@ -50,7 +52,7 @@ class FisherZ:
         for one, correlation in enumerate(self.correlations):
             at = np.flatnonzero(level == one)
             r[at] = self.on.get(abs(correlation[self.on.put(i[at]), self.on.put(j[at])]))
-        return normal_p(r, self.levels.units[i, j] - 3), r
+        return self._p(r, self.levels.units[i, j] - 3), r
 
     def weakest(self, batch: Batch) -> Weakest:
         """The set of least |r|, which has the greatest p, for each variable and target."""
@@ -62,7 +64,7 @@ class FisherZ:
         r = np.sqrt(np.where(np.isinf(least), np.nan, least))
         in_the_set = batch.level * len(batch.places) * len(batch.i)
         untold = int((r2 == float("inf")).sum()) - in_the_set
-        return Weakest(normal_p(r, freedom), r, self.on.get(place), untold)
+        return Weakest(self._p(r, freedom), r, self.on.get(place), untold)
 
     def separating(self, batch: Batch, alpha: float) -> Bools:
         """`[m, c, t]`: whether |r| is below the threshold; False where it cannot be told."""
@@ -72,6 +74,16 @@ class FisherZ:
         limit = np.tanh(-ndtri(alpha / 2) / np.sqrt(np.maximum(freedom, 1))) ** 2
         r2 = self._squared(batch.i, batch.sets, batch.targets, freedom)
         return np.asarray(self.on.get(r2 < self.on.put(limit)[:, None, :]))
+
+    def _p(self, r: Floats, freedom: Floats) -> Floats:
+        """`normal_p` where the work is done: at level 0 there is one for every pair."""
+        if self.on.device is None:
+            return normal_p(r, freedom)
+        import torch
+
+        size, left = self.on.put(np.minimum(r, _ONE)), self.on.put(np.asarray(freedom, float))
+        z = torch.sqrt(torch.where(left >= 1, left, float("nan"))) * torch.atanh(size)
+        return np.asarray(self.on.get(torch.erfc(z / 2**0.5)))
 
     def _freedom(self, batch: Batch) -> Floats:
         return np.asarray(self.levels.units[batch.i[:, None], batch.targets] - batch.level - 3)
@@ -96,7 +108,7 @@ def normal_p(r: Floats, freedom: Floats) -> Floats:
     from scipy.special import erfc
 
     with np.errstate(invalid="ignore"):
-        z = np.sqrt(np.where(freedom >= 1, freedom, np.nan)) * np.arctanh(np.minimum(np.abs(r), 1 - 1e-15))
+        z = np.sqrt(np.where(freedom >= 1, freedom, np.nan)) * np.arctanh(np.minimum(np.abs(r), _ONE))
     return np.asarray(erfc(z / np.sqrt(2)))
 
 
