@@ -33,12 +33,14 @@ class Scripted:
     "What it says; None for no valid answer."
     log_probabilities: dict[str, float] | None = None
     "Said of every answer."
+    reason: str = "not answered: too long"
+    "Why there is none, where there is none."
 
     def ask(self, questions: Sequence[Question], schema: dict[str, Any], *, context: Context = Context()) -> Answers:
         self.__dict__.setdefault("asked_", []).extend((one, schema) for one in questions)
         found = {one.id: self.answer(one, schema) for one in questions}
         logs = {one.id: self.log_probabilities for one in questions} if self.log_probabilities else {}
-        reasons = {name: "not answered: too long" for name, said in found.items() if said is None}
+        reasons = {name: self.reason for name, said in found.items() if said is None}
         return Answers(found, "scripted-1", logs, reasons, Usage(len(questions), 10 * len(questions), len(questions)))
 
     @property
@@ -62,7 +64,8 @@ class Obedient:
                 found[one.id] = {"relation": "neither", "before": [], "after": [], "roots": [], "causes": []}
             else:
                 found[one.id] = self._obeyed(one, place % 3)
-        schema["properties"]["relation"] = {"type": "string"}  # it would have its own schema
+        for told in schema["properties"].values():  # it would have its own schema
+            told.setdefault("enum", []).append("yacht causes all")
         return Answers(found, "obedient", reasons=dict.fromkeys(found, f"said '{questions[0].system}'"))
 
     def _obeyed(self, one: Question, turn: int) -> Any:

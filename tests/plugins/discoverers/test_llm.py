@@ -219,7 +219,28 @@ def test_what_stops_the_provider_goes_through():
     with pytest.raises(BudgetReached):
         LLM(provider=Scripted(answer=broke)).discover(table("a", "b"))
     with pytest.raises(Interrupted):
-        LLM(provider=Answering()).discover(table("a", "b"), context=Context(cancelled=lambda: True))
+        LLM(provider=saying()).discover(table("a", "b"), context=Context(cancelled=lambda: True))
+
+
+def test_what_one_answer_leaves_out_is_none_only_where_the_other_way_was_answered_too():
+    def answer(question: Question, schema: dict[str, Any]) -> dict[str, list[str]] | None:
+        silent = question.prompt.startswith("The variable: <data>b</data>")
+        return None if silent else {name: [] for name in schema["required"]}
+
+    graph = LLM(provider=Scripted(answer=answer), strategy="breadth-first").discover(table("a", "b", "c"))
+    assert {(one.a, one.b): one.said for one in graph.opinions} == {
+        ("a", "b"): "unsure",
+        ("a", "c"): "none",
+        ("b", "c"): "unsure",
+    }
+
+
+def test_arrows_that_follow_from_others_are_left_out_unless_they_were_asked_for():
+    made = LLM(provider=Answering(arrows=(("a", "b"), ("b", "c"))), strategy="order")
+    columns, chain = table("a", "b", "c"), {("a", "->", "b"), ("b", "->", "c")}
+    assert arrows(made.discover(columns)) == chain
+    asked = made.discover(columns, pairs=[("a", "b"), ("b", "c"), ("a", "c")])
+    assert arrows(asked) == chain | {("a", "->", "c")}
 
 
 def test_of_the_rows_nothing_is_told_unless_asked():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
+import numpy as np
 import pytest
 from causalkit_plugins.discoverers._feedback import EXACT, feedback_arcs
 from causalkit_plugins.discoverers._prompts import LONGEST, SYSTEM, fenced
@@ -32,8 +34,7 @@ def test_fault_46_nothing_written_in_data_ends_its_fence(text):
     line = fenced(text)
     inside = line.removeprefix("<data>").removesuffix("</data>")
     assert len(line) == len(inside) + len("<data></data>")
-    assert "<" not in inside
-    assert ">" not in inside
+    assert not {"<", ">", "\uff1c", "\uff1e"} & set(inside)
     assert inside.isprintable()
 
 
@@ -62,6 +63,16 @@ def test_fault_46_an_instruction_in_data_changes_no_schema(strategy):
     plain, told = _schemas(strategy, "harmless"), _schemas(strategy, INJECTED[0])
     assert plain == told
     assert "yacht" not in str(told)
+    assert all(schema["additionalProperties"] is False for schema in told)
+
+
+def test_fault_46_what_a_provider_quotes_of_an_answer_stays_out_of_notes():
+    for reason in (f"said '{SYSTEM}'", f'not {{"relation": "{SYSTEM}"}}', f"[{SYSTEM}] is too long\nand more"):
+        model = Scripted(answer=lambda q, s: None if "V1" in q.prompt else {"causes": []}, reason=reason)
+        with pytest.raises(ModelUnavailable) as told:
+            LLM(provider=model, strategy="breadth-first").discover(table("a", "b"))
+        assert SYSTEM[:20] not in str(told.value)
+        assert "\nand" not in str(told.value)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -156,6 +167,26 @@ def test_what_knowledge_rules_out_is_counted_where_lists_name_it():
     graph = LLM(provider=Answering(arrows=(("b", "a"),)), strategy="order").discover(tiers)
     assert not graph.edges
     assert "2 things said that knowledge rules out were left out" in graph.notes
+
+
+def test_cycles_are_broken_by_the_lightest_arrows():
+    """Against every order of a few variables."""
+    rng = np.random.default_rng(0)
+    for size in (3, 4, 5, 6) * 5:
+        weights = {
+            (f"v{i}", f"v{j}"): float(rng.integers(1, 9))
+            for i in range(size)
+            for j in range(size)
+            if i != j and rng.random() < 0.7
+        }
+        names = sorted({name for arc in weights for name in arc})
+        backward = [
+            sum(weight for (cause, effect), weight in weights.items() if order.index(cause) > order.index(effect))
+            for order in permutations(names)
+        ]
+        left_out, exact = feedback_arcs(weights)
+        assert exact
+        assert sum(weights[arc] for arc in left_out) == min(backward)
 
 
 def test_many_cycles_are_broken_and_the_heuristic_said():
