@@ -8,6 +8,8 @@ what was bought does hang on. The share that is called dependent at α = .01 sho
 test of the same columns where rows are taken as independent. Logs are simulated (users, items and weeks each with an
 effect of their own, uneven), and made of Complete Journey's households, types and weeks where the package is there.
 
+Tables of numbers and categories beside: categories that hang on one number and not on each other, given it.
+
 A test that never rejects would pass all that, so dependences of stated size are planted too, and must be found.
 """
 
@@ -29,7 +31,7 @@ from _table import Row, at_least, at_most, between, main
 from causalkit_plugins.discoverers._tests import choose
 from causalkit_plugins.discoverers.pc import PC
 
-from causalkit.types import Variables
+from causalkit.types import Column, Variables
 
 ALPHA, COINS = 0.01, 12
 Told = dict[str, list[float]]
@@ -40,7 +42,7 @@ class Tested:
     """The test that `pc` gives a table, by names of columns."""
 
     def __init__(self, variables: Variables, test: str = "auto") -> None:
-        columns, self.test = choose(variables, test, None)
+        columns, self.test = choose(variables, test)
         self.place = {name: at for at, name in enumerate(columns.names)}
 
     def p(self, a: str, others: list[str], given: tuple[str, ...] = ()) -> list[float]:
@@ -55,6 +57,7 @@ def measure(quick: bool) -> Iterator[Row]:
     yield from _real(quick)
     yield from _graphs(quick)
     yield from _power(quick)
+    yield from _mixed(quick)
 
 
 def _simulated(quick: bool) -> Iterator[Row]:
@@ -194,6 +197,48 @@ def _planted(rng: np.random.Generator, log: Log) -> Variables:
     levels = {"trait": "user", "style": "item", "user_coin": "user"}
     part = Log(log.ids[kept].reset_index(drop=True), {n: v[kept] for n, v in log.columns.items()}, log.levels)
     return part.variables({name: value[kept] for name, value in added.items()}, levels)
+
+
+def _mixed(quick: bool) -> Iterator[Row]:
+    """Categories that hang on one number, and not on each other, by `mixed` and by indicators taken for numbers."""
+    ours: Told = defaultdict(list)
+    indicators: Told = defaultdict(list)
+    for seed in range(20 if quick else 1000):
+        rng = np.random.default_rng([seed, 5])
+        seen = _words(rng, 2000)
+        for told, test in ((ours, Tested(seen, "mixed")), (indicators, Tested(seen, "gaussian"))):
+            told["two categories, given the number that both hang on"] += test.p(
+                "member", ["device", "tier"], ("taste",)
+            )
+            told["the same, given that number and a third category"] += test.p("member", ["device"], ("taste", "tier"))
+            told["a category and a number, given the number that both hang on"] += test.p(
+                "member", ["spent"], ("taste",)
+            )
+            told["power: two categories, log odds 1 between them"] += test.p("member", ["coupon"], ("taste",))
+            told["power: a category and a number, .3 of its noise"] += test.p("member", ["visits"], ("taste",))
+    for what, p in ours.items():
+        share, beside = (round(float(np.mean(np.array(told) < ALPHA)), 4) for told in (p, indicators[what]))
+        said = f"mixed, 2,000 rows: {what} (indicators as numbers: {100 * beside:.1f} %)"
+        if what.startswith("power"):
+            yield at_least(said, share, 0.8, judged=not quick)
+        else:
+            yield between(said, share, 0.005, 0.02, judged=not quick)
+
+
+def _words(rng: np.random.Generator, rows: int) -> Variables:
+    def thrown(odds: np.ndarray) -> np.ndarray:
+        return (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(int)
+
+    taste = rng.normal(size=rows)
+    member = thrown(2 * taste - 1)
+    table = pd.DataFrame({"taste": taste, "member": member})
+    table["device"] = np.array(["desk", "phone", "tablet"])[thrown(1.5 * taste + 1) + thrown(1.5 * taste - 1)]
+    table["tier"] = np.array(["basic", "plus"])[thrown(2 * taste)]
+    table["coupon"] = np.array(["no", "yes"])[thrown(2 * taste + member)]
+    table["spent"] = 1.5 * taste + rng.normal(size=rows)
+    table["visits"] = taste + 0.3 * member + rng.normal(size=rows)
+    kinds = {"member": "binary", "device": "categorical", "tier": "categorical", "coupon": "categorical"}
+    return Variables(table, tuple(Column(n, "covariate", kinds.get(n, "continuous")) for n in table))
 
 
 if __name__ == "__main__":

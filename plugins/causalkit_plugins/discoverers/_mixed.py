@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
+from causalkit_plugins.discoverers._batches import Bools, EachVariable, Floats, Ints
 from causalkit_plugins.discoverers._gaussian import WilksLambda
+from causalkit_plugins.discoverers._known import KnownZ, correlations
 from causalkit_plugins.discoverers._levels import Levels
-from causalkit_plugins.discoverers._pairwise import PairwiseZ, correlations, positive
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._score import ClusterScore
 
@@ -19,39 +19,41 @@ class Mixed(EachVariable):
     number is linear in what it is given. Two categories given a set: `ClusterScore`, in which each is regressed
     by strata or a logistic curve, since no line describes a share.
 
-    Where numbers are missing, a test given a set that any row lacks is a `ClusterScore` too, on the rows that know
-    all of its columns.
+    Each test takes the rows that know all of its columns; of one with several indicators where some are missing,
+    `ClusterScore` does.
     """
 
     scale = "partial correlation of the two (of categories: the largest of their levels, or sqrt(1 - lambda)),"
 
     def __init__(self, cells: Cells) -> None:
-        r, counts = correlations(cells.values, cells.weights)
-        self.shrunk = positive(r)[1]
-        self.linear = linear(cells, positive(r)[0], counts)
+        self.linear = linear(cells)
         self.score = ClusterScore(cells)
         self.category = np.array([codes is not None for codes in cells.codes])
+        self.several = np.array([len(block) > 1 for block in cells.blocks])
         self.lacking = np.array([bool(np.isnan(cells.values[:, block]).any()) for block in cells.blocks])
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each; NaN where it cannot be told."""
-        p, strength = self.linear.measured(i, sets, targets)
-        p, strength = p.copy(), strength.copy()
-        if sets.shape[1] == 0:
-            return p, strength
+        p, strength = (found.copy() for found in self.linear.measured(i, sets, targets))
         for at, given in enumerate(sets):
-            lacks = self.lacking[targets] | self.lacking[i] | self.lacking[given].any()
-            by_score = np.flatnonzero(lacks | (self.category[targets] & self.category[i]))
+            by_score = np.flatnonzero(self._by_score(i, given, targets))
             if len(by_score):
                 found = self.score.measured(i, given[None], targets[by_score])
                 p[at, by_score], strength[at, by_score] = found[0][0], found[1][0]
         return p, strength
 
+    def _by_score(self, i: int, given: Ints, targets: Ints) -> Bools:
+        """For each target, whether the test is by residual scores."""
+        categories = self.category[targets] & self.category[i] & bool(len(given))
+        if not self.several.any():
+            return np.asarray(categories)
+        return np.asarray(categories | self.lacking[targets] | self.lacking[[i, *given]].any())
 
-def linear(cells: Cells, r: Floats, counts: Floats) -> EachVariable:
-    """Partial correlations, or Wilks' lambda where a variable has several columns."""
-    first = np.array([block[0] for block in cells.blocks])
+
+def linear(cells: Cells) -> EachVariable:
+    """Partial correlations, or Wilks' lambda where a variable has several columns (and none is missing)."""
     if all(len(block) == 1 for block in cells.blocks):
-        return PairwiseZ(r[np.ix_(first, first)], counts[np.ix_(first, first)])
-    units = counts[np.ix_(first, first)]
-    return WilksLambda([r], cells.blocks, Levels(np.zeros(units.shape, np.intp), units))
+        return KnownZ(cells.values[:, [int(block[0]) for block in cells.blocks]], cells.weights)
+    r, counts = correlations(np.nan_to_num(cells.values), cells.weights)
+    size = len(cells.blocks)
+    return WilksLambda([r], cells.blocks, Levels(np.zeros((size, size), np.intp), np.full((size, size), counts[0, 0])))

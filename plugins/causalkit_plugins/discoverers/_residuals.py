@@ -26,12 +26,14 @@ class Cells:
     blocks : for each variable, its columns of `values`.
     codes : for each variable, its category of each row; None where it is a number.
     weights : `[n]` frequencies; None where each row is one.
+    always : categories that are held fixed in all that is regressed.
     """
 
     values: Floats
     blocks: list[Ints]
     codes: list[Ints | None]
     weights: Floats | None = None
+    always: tuple[Ints, ...] = ()
 
 
 class Residuals:
@@ -44,6 +46,7 @@ class Residuals:
     def __init__(self, cells: Cells) -> None:
         self.cells = cells
         self.weights = np.ones(len(cells.values)) if cells.weights is None else cells.weights
+        self.always = [np.asarray(c[:, None] == np.arange(1, c.max() + 1), float) for c in cells.always]
         self.targets = [self._target(v) for v in range(len(cells.blocks))]
         self.kept: OrderedDict[tuple[int, ...], Floats] = OrderedDict()
 
@@ -67,19 +70,16 @@ class Residuals:
 
     def _left(self, variable: int, given: Ints) -> Floats:
         target = self.targets[variable]
-        design = (
-            self.cells.values[:, np.concatenate([self.cells.blocks[v] for v in given]).astype(int)]
-            if len(given)
-            else np.empty((len(target), 0))
-        )
+        blocks = [self.cells.values[:, self.cells.blocks[v]] for v in given]
+        design = np.hstack([np.empty((len(target), 0)), *blocks, *self.always])
         known = ~np.isnan(target).any(axis=1) & ~np.isnan(design).any(axis=1)
         left = np.full(target.shape, np.nan)
         y, x, w = target[known], design[known], self.weights[known]
         if not len(y):
             return left
-        held = [self.cells.codes[v] for v in given]
+        held = [*(self.cells.codes[v] for v in given), *self.cells.always]
         strata = _strata([codes[known] for codes in held if codes is not None], len(y))
-        if self.cells.codes[variable] is None or not len(given):
+        if self.cells.codes[variable] is None or not held:
             left[known] = y - _linear(x, y, w)
         elif all(codes is not None for codes in held) and strata.max() + 1 <= len(y) / _ROWS_A_STRATUM:
             left[known] = y - _share(strata, y, w)

@@ -8,7 +8,7 @@ user, item or week depend on each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from causalkit_plugins.discoverers._columns import Columns
 from causalkit_plugins.discoverers._levels import ROWS
 from causalkit_plugins.discoverers._mixed import Mixed
 from causalkit_plugins.discoverers._residuals import Cells
-from causalkit_plugins.discoverers._score import ClusterScore
+from causalkit_plugins.discoverers._score import FEWEST, ClusterScore
 
 Level = tuple[str, ...]
 _FLAT = 1e-7
@@ -35,18 +35,21 @@ class Place:
     unit : the unit of each row; None where rows are the units.
     clusters : for each id by which units depend on each other, the cluster of each unit; none: they do not.
     by : the names of those ids.
+    within : ids of too few values to be clusters, by name, and which of them each unit has: they are held fixed.
     """
 
     ids: Level
     unit: Ints | None
     clusters: tuple[Ints, ...] = ()
     by: Level = ()
+    within: dict[str, Ints] = field(default_factory=dict)
 
     @property
     def said(self) -> str:
         """The units, and what they are clustered by, in words."""
-        units = " × ".join(self.ids) or "row"
-        return f"by {units}, clustered by {' and '.join(self.by)}" if self.by else f"by {units}"
+        said = f"by {' × '.join(self.ids) or 'row'}"
+        said += f", clustered by {' and '.join(self.by)}" if self.by else ""
+        return said + (f", within each {' and '.join(self.within)}" if self.within else "")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,11 @@ class Routes:
     @property
     def plain(self) -> bool:
         """Whether all is compared by row, and rows are independent."""
-        return len(self.places) == 1 and self.places[0].unit is None and not self.places[0].clusters
+        return (
+            len(self.places) == 1
+            and self.places[0].unit is None
+            and not (self.places[0].clusters or self.places[0].within)
+        )
 
 
 def routes(variables: Variables, names: tuple[str, ...]) -> Routes:
@@ -120,9 +127,11 @@ def _place(variables: Variables, level: Level, unit: Ints | None) -> Place:
         ids = ids.iloc[np.unique(unit, return_index=True)[1]]
     names = _dependent(variables, level, unit)
     found = {name: ids.groupby(name, observed=True, dropna=False).ngroup().to_numpy(np.intp) for name in names}
-    repeating = {name: codes for name, codes in found.items() if codes.max(initial=-1) + 1 < len(codes)}
+    repeating = {name: codes for name, codes in found.items() if 0 < codes.max(initial=0) < len(codes) - 1}
     kept = [name for name in repeating if not any(_within(repeating, name, o) for o in repeating if o != name)]
-    return Place(level, unit, tuple(repeating[name] for name in kept), tuple(kept))
+    few = [name for name in kept if repeating[name].max() + 1 < FEWEST]
+    by = tuple(name for name in kept if name not in few)
+    return Place(level, unit, tuple(repeating[name] for name in by), by, {name: repeating[name] for name in few})
 
 
 def _dependent(variables: Variables, level: Level, unit: Ints | None) -> Level:
@@ -145,11 +154,11 @@ def cells_at(columns: Columns, place: Place, weights: Floats | None) -> Cells:
     """The columns at a place: means of its units' rows; a category that varies within units is its levels' shares."""
     assert columns.scores is not None
     if place.unit is None:
-        return Cells(columns.scores, columns.blocks, columns.categories, weights)
+        return Cells(columns.scores, columns.blocks, columns.categories, weights, tuple(place.within.values()))
     w = np.ones(len(place.unit)) if weights is None else weights
     means = np.column_stack([_mean(place.unit, column, w) for column in columns.scores.T])
     codes = [None if c is None else _constant(place.unit, c) for c in columns.categories]
-    return Cells(_scaled(means), columns.blocks, codes)
+    return Cells(_scaled(means), columns.blocks, codes, always=tuple(place.within.values()))
 
 
 def _mean(unit: Ints, column: Floats, w: Floats) -> Floats:
@@ -185,7 +194,7 @@ class Routed(EachVariable):
         self.routes = found
         cells = [cells_at(columns, place, variables.weights) for place in found.places]
         self.tests: list[EachVariable] = [
-            ClusterScore(c, place.clusters) if place.clusters else Mixed(c)
+            ClusterScore(c, place.clusters) if place.clusters or place.within else Mixed(c)
             for c, place in zip(cells, found.places, strict=True)
         ]
         self.varies = np.array([[bool(np.nan_to_num(c.values[:, b]).any()) for b in c.blocks] for c in cells])

@@ -9,15 +9,17 @@ import numpy as np
 
 from causalkit.errors import DataError
 from causalkit.types import Variables
-from causalkit_plugins.discoverers._batches import BatchTest, EachVariable, Floats
+from causalkit_plugins.discoverers._batches import BatchTest, Bools, EachVariable, Floats
 from causalkit_plugins.discoverers._columns import Columns, prepare
 from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
+from causalkit_plugins.discoverers._known import KnownRows, correlations
 from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._mixed import Mixed, linear
-from causalkit_plugins.discoverers._pairwise import KnownRows, correlations, positive
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import Routed, Routes, routes
+
+Statistic = Literal["g2", "chi2"]
 
 
 def usable_rows(
@@ -31,8 +33,9 @@ def usable_rows(
     """
     weights = variables.weights
     _check_weights(variables)
-    numbers = variables.table.select_dtypes("number")
-    lacking = numbers.isna()
+    if weights is not None and not weights.all():
+        variables, weights = _only(variables, weights > 0), weights[weights > 0]
+    lacking = variables.table.select_dtypes("number").isna()
     if missing == "pairwise" or not lacking.to_numpy().any():
         return variables, ()
     if missing == "refuse":
@@ -43,13 +46,16 @@ def usable_rows(
             "Fill or drop them under `clean:`, or leave the column out.",
         )
     kept = ~lacking.to_numpy().any(axis=1)
-    changed = replace(
+    return _only(variables, kept), (f"{int((~kept).sum())} rows with missing numbers were left out",)
+
+
+def _only(variables: Variables, rows: Bools) -> Variables:
+    return replace(
         variables,
-        table=variables.table[kept].reset_index(drop=True),
-        units=variables.units if variables.units.empty else variables.units[kept].reset_index(drop=True),
-        weights=None if weights is None else weights[kept],
+        table=variables.table[rows].reset_index(drop=True),
+        units=variables.units if variables.units.empty else variables.units[rows].reset_index(drop=True),
+        weights=None if variables.weights is None else variables.weights[rows],
     )
-    return changed, (f"{int((~kept).sum())} rows with missing numbers were left out",)
 
 
 def _check_weights(variables: Variables) -> None:
@@ -66,8 +72,10 @@ def _check_weights(variables: Variables) -> None:
         )
 
 
-def choose(variables: Variables, asked: str, device: str | None) -> tuple[Columns, BatchTest]:
-    """The usable columns of a table, noting what was done with them, and their test."""
+def choose(
+    variables: Variables, asked: str = "auto", statistic: Statistic = "g2", device: str | None = None
+) -> tuple[Columns, BatchTest]:
+    """The usable columns of a table, noting what was done with them, and their test; see the fields of `PC`."""
     columns = prepare(variables, asked, missing_allowed=True)
     found = routes(variables, columns.names)
     if len(columns.names) < 2:
@@ -75,8 +83,9 @@ def choose(variables: Variables, asked: str, device: str | None) -> tuple[Column
     if not found.plain:
         return _routed(variables, columns, asked, found)
     if columns.codes is not None:
-        repeated = variables.repeated() if variables.weights is not None else variables
-        return columns, _by_tables(columns if repeated is variables else prepare(repeated, asked, missing_allowed=True))
+        if variables.weights is not None:
+            columns = prepare(variables.repeated(), asked, missing_allowed=True)
+        return columns, _by_tables(columns, statistic)
     return columns, _by_scores(columns, variables.weights, asked, device)
 
 
@@ -84,35 +93,27 @@ def _levels(counts: Floats) -> Levels:
     return Levels(np.broadcast_to(np.intp(0), counts.shape), counts, [None])
 
 
-def _by_tables(columns: Columns) -> EachVariable:
+def _by_tables(columns: Columns, statistic: Statistic) -> EachVariable:
     codes, known = columns.codes, columns.known
     assert codes is not None
+    size = codes.shape[1]
     if known is None:
-        return GSquared(codes, np.full((codes.shape[1],) * 2, float(len(codes))))
-    columns.notes.append("given columns with missing values, a table has the rows that know all of its columns")
-    return KnownRows(known, lambda rows: GSquared(codes[rows], np.full((codes.shape[1],) * 2, float(rows.sum()))))
+        return GSquared(codes, np.full((size, size), float(len(codes))), statistic)
+    return KnownRows(known, lambda rows: GSquared(codes[rows], np.full((size, size), float(rows.sum())), statistic))
 
 
 def _by_scores(columns: Columns, weights: Floats | None, asked: str, device: str | None) -> BatchTest:
     assert columns.scores is not None
-    cells = Cells(columns.scores, columns.blocks, columns.categories, weights)
-    if asked != "gaussian" and any(codes is not None for codes in columns.categories):
-        test = Mixed(cells)
-        _note_shrunk(columns, test.shrunk)
-        return test
+    lacking = bool(np.isnan(columns.scores).any())
+    single = all(len(block) == 1 for block in columns.blocks)
+    categories = columns.categories if asked != "gaussian" else [None] * len(columns.blocks)
+    cells = Cells(columns.scores, columns.blocks, categories, weights)
+    if any(codes is not None for codes in categories) or (lacking and not single):
+        return Mixed(cells)
+    if lacking or not single:
+        return linear(cells)
     r, counts = correlations(columns.scores, weights)
-    r, shrunk = positive(r) if np.isnan(columns.scores).any() else (r, 0.0)
-    _note_shrunk(columns, shrunk)
-    if all(len(block) == 1 for block in columns.blocks) and (counts == counts[0, 0]).all():
-        return FisherZ([r], _levels(counts), device)
-    return linear(cells, r, counts)
-
-
-def _note_shrunk(columns: Columns, share: float) -> None:
-    if share:
-        columns.notes.append(
-            f"correlations of pairs contradict each other where values are missing; shrunk by {share:.2g} towards none"
-        )
+    return FisherZ([r], _levels(counts), device)
 
 
 def _routed(variables: Variables, columns: Columns, asked: str, found: Routes) -> tuple[Columns, BatchTest]:

@@ -30,9 +30,9 @@ class PC:
     the other's (a coin per user, one per week) are compared at both, and the larger p counts; where a log crosses
     the two evenly, it says nothing of them, and they are not tested. Two columns that differ between rows are
     compared by row, with variances that allow for rows of one user, item or week to depend on each other, or
-    for those of one declared cluster alone. What a test conditions on does not lower n. Where fewer than five
-    clusters are left nothing is tested, and a note says so. Where no unit and no cluster is declared, rows are taken
-    as independent.
+    for those of one declared cluster alone. What a test conditions on does not lower n. Of a handful of users
+    (items, weeks …) nothing is told, and a note says so; between rows, fewer than five are held fixed. Where no unit
+    and no cluster is declared, rows are taken as independent.
 
     A row of weight n counts as n rows. Columns that are constant, or that others determine, are named in a note and
     left without edges.
@@ -45,10 +45,12 @@ class PC:
     indicators (Wilks' lambda). `discrete`: G². `mixed`: as `gaussian`, but two categories, given others, are
     regressed on them by strata or logistic curves, and what is left of the two compared (Shah & Peters 2020).
     `auto`: `discrete` where all columns are, `mixed` where some are, else `gaussian`."""
+    statistic: Literal["g2", "chi2"] = "g2"
+    "Of the discrete test: the likelihood ratio G², or Pearson's χ², which is nearer to its law where counts are small."
     missing: Literal["pairwise", "rows", "refuse"] = "pairwise"
-    """Rows in which a number is missing: `pairwise`: each test takes the rows that know its columns, or correlations
-    of pairs of columns and the least of their counts; `rows`: only rows without any are used; `refuse`: an error.
-    The first two assume that what is missing is missing by chance. A missing word is a category of its own."""
+    """Rows in which a number is missing: `pairwise`: each test takes the rows that know all of its columns; `rows`:
+    only rows without any are used; `refuse`: an error. The first two assume that what is missing is missing by
+    chance. A missing word is a category of its own."""
     max_k: Annotated[int, Field(ge=0)] | None = 5
     "The largest conditioning set; null for no bound. A note says when it cut the search short."
     colliders: Literal["majority", "conservative", "max-p"] = "majority"
@@ -84,7 +86,7 @@ class PC:
         """
         variables, notes = usable_rows(variables, self.missing)
         device = None if context.device_kind == "cpu" else context.device
-        columns, test = choose(variables, self.test, device)
+        columns, test = choose(variables, self.test, self.statistic, device)
         known = _about(variables, knowledge)
         settings = Search(self.alpha, self.max_k, self.colliders, context, prior)
         graph = search(test, columns.names, variables.names, known, settings)
