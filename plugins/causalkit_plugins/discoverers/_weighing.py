@@ -17,8 +17,8 @@ from causalkit_plugins.discoverers._reliability import Reliability, blended, ori
 __all__ = ["Weighed", "odds_of", "weigh"]
 
 Floats = npt.NDArray[np.float64]
-NOTHING = 0.05
-"""A model that earned less than this is left out: a ripple of log odds would still decide every tie."""
+NOTHING = 0.15
+"""A model that earned less is left out: without any evidence it has 0.05, and a ripple would decide every tie."""
 
 
 @dataclass(frozen=True)
