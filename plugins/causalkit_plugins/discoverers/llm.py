@@ -151,13 +151,14 @@ def _notes(inquiry: Inquiry, strategy: str, opinions: Sequence[Opinion]) -> list
     costs = [usage.cost for usage in interview.usages]
     cost = "its cost is not known" if None in costs else f"it cost {sum(c for c in costs if c is not None):.4g}"
     missing = interview.asked - interview.answered
+    abstained = sum(one.said == "unsure" for one in opinions)
     said = {
         f"{interview.model} was asked {interview.asked} questions ({strategy}) and answered {interview.answered}: "
         f"{calls} calls, {asked:,} tokens asked and {answered:,} answered; {cost}": True,
         f"{missing} questions have no valid answer ({_common(interview)})": missing,
         f"{interview.strangers} things named that are no variable on offer were left out": interview.strangers,
         f"{inquiry.ruled_out} things said that knowledge rules out were left out": inquiry.ruled_out,
-        f"{sum(one.said == 'unsure' for one in opinions)} of {len(opinions)} opinions are abstentions": opinions,
+        f"{abstained} of {len(opinions)} opinions are abstentions": abstained,
         position(opinions): strategy == "pairwise" and position(opinions),
     }
     return [text for text, holds in said.items() if holds]
