@@ -1,4 +1,10 @@
-"""Which score a table gets, and how rows that repeat a unit are counted."""
+"""Which score a table gets, and how rows count that repeat units or depend on each other.
+
+Two columns are compared where `_routes.py` says: a coin per week with anything by the weeks' means, as many as there
+are weeks. Rows of one user, item or week that resemble each other in both columns count for less: n is divided by
+the design effect 1 + (m - 1) r s, for clusters of m rows within which the columns correlate by r and s (Moulton
+1986, J. Econometrics 32), rounded up to a power of 2.
+"""
 
 from __future__ import annotations
 
@@ -9,65 +15,139 @@ import numpy.typing as npt
 
 from causalkit.types import Variables
 from causalkit_plugins.discoverers._columns import Columns
-from causalkit_plugins.discoverers._levels import Levels, compare_at, correlation_at
-from causalkit_plugins.discoverers._scores import BDeu, Floats, GaussianBIC, LocalScores, Set
+from causalkit_plugins.discoverers._routes import Place, Routes, routes
+from causalkit_plugins.discoverers._scores import BDeu, Floats, GaussianBIC, Ints, LocalScores, Set
 
 Bools = npt.NDArray[np.bool_]
+_FLAT = 1e-7
 
 
 def scores_of(columns: Columns, variables: Variables, ess: float) -> tuple[LocalScores, Bools]:
-    """The scores of checked columns, and `[p, p]`, whether two of them vary at a level that both share."""
-    levels = compare_at(variables, columns.names)
-    rows = len(variables.table)
-    at_level = [_at(columns, levels, level, rows, ess) for level in range(len(levels.groups))]
-    if len(at_level) == 1:
-        return at_level[0], levels.of_pair >= 0
-    return Levelled(at_level, levels), levels.of_pair >= 0
+    """BDeu of discrete columns, else BIC; and `[p, p]`, whether two columns vary where they can be compared."""
+    found = routes(variables, columns.names)
+    size, rows = len(columns.names), len(variables.table)
+    if found.plain or not size:
+        return _at(columns, None, rows, rows, ess), np.ones((size, size), bool)
+    met = found.met[found.level[:, None], found.level[None, :]]
+    comparable = met[:, :, 0] == met[:, :, 1]
+    place, halvings = met[:, :, 0], _halvings(columns, found, rows)
+    keys = sorted({(int(at), int(k)) for at, k in zip(place[comparable], halvings[comparable], strict=True)})
+    units = [_units(found.places[at], rows) / 2**k for at, k in keys]
+    each = [_at(columns, found.places[at], n, rows, ess) for (at, _), n in zip(keys, units, strict=True)]
+    of_pair = np.full((size, size), -1)
+    for number, (at, k) in enumerate(keys):
+        of_pair[(place == at) & (halvings == k) & comparable] = number
+    scores = Levelled(each, of_pair, units)
+    scores.notes = _notes(found, keys, units, rows, comparable)
+    return scores, comparable
 
 
-def _at(columns: Columns, levels: Levels, level: int, rows: int, ess: float) -> LocalScores:
-    """The scores at one level: of the means of its units, or with each row counted as a part of its unit."""
-    units = min(_units(levels, level), rows)
+def _units(place: Place, rows: int) -> float:
+    return float(rows if place.unit is None else place.unit.max() + 1)
+
+
+def _at(columns: Columns, place: Place | None, n: float, rows: int, ess: float) -> LocalScores:
+    """The scores at one place, with n units behind it."""
     if columns.codes is not None:
-        return BDeu(columns.codes, ess, units / rows)
+        return BDeu(columns.codes, ess, n / max(rows, 1))
     assert columns.scores is not None
-    correlation = correlation_at(columns.scores, levels.groups[level])
-    return GaussianBIC(correlation, units, columns.blocks)
+    values = _means(columns.scores, place)
+    correlation = values.T @ values / max(len(values), 1)
+    np.fill_diagonal(correlation, 1)
+    return GaussianBIC(correlation, n, columns.blocks)
 
 
-def _units(levels: Levels, level: int) -> float:
-    return float(np.nanmin(np.where(levels.of_pair == level, levels.units, np.nan), initial=np.inf))
+def _means(values: Floats, place: Place | None) -> Floats:
+    """The columns at a place, centred and of variance 1; one that does not vary there is 0."""
+    if place is not None and place.unit is not None:
+        count = np.bincount(place.unit)
+        values = np.column_stack([np.bincount(place.unit, column) / count for column in values.T])
+    centred = values - values.mean(axis=0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    return np.asarray(np.where(spread > _FLAT, centred / np.maximum(spread, _FLAT), 0))
+
+
+def _halvings(columns: Columns, found: Routes, rows: int) -> Ints:
+    """How often n of each pair is halved for its design effect, `[p, p]`, at the place where the pair is compared."""
+    size = len(columns.names)
+    halvings = np.zeros((size, size), np.intp)
+    met = found.met[found.level[:, None], found.level[None, :], 0]
+    for at, place in enumerate(found.places):
+        effect = np.ones((size, size))
+        for cluster in place.clusters:
+            largest = float((np.bincount(cluster) ** 2).sum() / len(cluster))
+            alike = _alike(columns, place, cluster)
+            effect += (largest - 1) * np.outer(alike, alike)
+        needed = np.ceil(np.log2(effect / 1.1)).clip(0).astype(np.intp)
+        halvings = np.where(met == at, needed, halvings)
+    np.fill_diagonal(halvings, 0)
+    return halvings
+
+
+def _alike(columns: Columns, place: Place, cluster: Ints) -> Floats:
+    """The correlation of each column within clusters, `[p]`; of several indicators, the largest."""
+    sizes = np.bincount(cluster).astype(float)
+    pairs = (sizes**2).sum() - len(cluster)
+    found = []
+    for i in range(len(columns.names)):
+        values = _means(_indicators(columns, i), place)
+        sums = np.column_stack([np.bincount(cluster, column) for column in values.T])
+        varies = values.any(axis=0)
+        alike = ((sums**2).sum(axis=0) - len(cluster)) / max(pairs, 1)
+        found.append(float(np.where(varies, alike, 0).max(initial=0)))
+    return np.clip(found, 0, 1)
+
+
+def _indicators(columns: Columns, i: int) -> Floats:
+    if columns.codes is not None:
+        return np.asarray(columns.codes[:, [i]] == np.arange(columns.codes[:, i].max() + 1), float)
+    assert columns.scores is not None
+    return columns.scores[:, columns.blocks[i]]
+
+
+def _notes(
+    found: Routes, keys: Sequence[tuple[int, int]], units: Sequence[float], rows: int, comparable: Bools
+) -> tuple[str, ...]:
+    fewer = {found.places[at].said: n for (at, _), n in zip(keys, units, strict=True) if n < rows}
+    told = ", ".join(f"{place} as {n:.0f} at least" for place, n in fewer.items())
+    said = [f"rows repeat units or depend on each other, and {rows} of them count: {told}"] if told else []
+    if crossing := int(np.triu(~comparable).sum()):
+        said.append(f"{crossing} pairs of columns have no level in common, and no edge")
+    return tuple(said)
 
 
 class Levelled(LocalScores):
-    """Scores of columns that vary at several levels, such as weeks and rows.
+    """Scores of columns that are compared at several places, such as weeks and rows.
 
-    A parent counts at the coarser of its own and the child's level, given the parents that vary at finer levels:
-    a week's weather adds to sales what it adds to the weekly means, with as many units as weeks.
+    A parent counts where it and the child are compared, given the parents that are compared with it at more units: a
+    week's weather adds to sales what it adds to the weekly means, with as many units as weeks.
 
     Parameters
     ----------
-    at_level : the scores at each level of `levels`.
+    each : the scores at each place.
+    of_pair : `[p, p]`, at which of them two columns are compared.
+    units : how many units there are at each.
     """
 
-    def __init__(self, at_level: Sequence[LocalScores], levels: Levels) -> None:
-        super().__init__(at_level[0].size)
-        self.at_level = at_level
-        self.of_pair = levels.of_pair
-        units = [_units(levels, level) for level in range(len(at_level))]
-        self.finest_first = [int(at) for at in np.argsort(np.negative(units), kind="stable")]
+    def __init__(self, each: Sequence[LocalScores], of_pair: Ints, units: Sequence[float]) -> None:
+        super().__init__(each[0].size)
+        self.each = each
+        self.of_pair = of_pair
+        self.most_first = [int(at) for at in np.argsort(np.negative(units), kind="stable")]
 
-    def _joint(self, sets: npt.NDArray[np.intp]) -> Floats:
-        raise NotImplementedError("scores of several levels have no joint score")
+    def _joint(self, sets: Ints) -> Floats:
+        raise NotImplementedError("scores of several places have no joint score")
 
     def locals(self, child: int, parent_sets: Sequence[Set]) -> Floats:
         """The score of `child` given each set of parents."""
-        found = np.zeros(len(parent_sets))
-        own = int(self.of_pair[child, child])
-        found += self.at_level[own].local(child, ())
-        for at, level in enumerate(self.finest_first):
-            finer = set(self.finest_first[:at])
-            held = [tuple(j for j in s if int(self.of_pair[child, j]) in finer) for s in parent_sets]
-            more = [tuple(j for j in s if int(self.of_pair[child, j]) in finer | {level}) for s in parent_sets]
-            found += self.at_level[level].locals(child, more) - self.at_level[level].locals(child, held)
+        own = self.of_pair[child]
+        found = np.full(len(parent_sets), self.each[own[child]].local(child, ()))
+        held: list[Set] = [()] * len(parent_sets)
+        for at in self.most_first:
+            more = [
+                tuple(sorted((*h, *(j for j in s if own[j] == at)))) for h, s in zip(held, parent_sets, strict=True)
+            ]
+            if more != held:
+                found += self.each[at].locals(child, more) - self.each[at].locals(child, held)
+            held = more
         return found

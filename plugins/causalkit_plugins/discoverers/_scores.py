@@ -32,10 +32,13 @@ class LocalScores(ABC):
     Parameters
     ----------
     size : how many nodes there are.
+
+    `notes` say how the rows were counted, where that needs saying.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.notes: tuple[str, ...] = ()
         self._known: dict[Set, float] = {(): 0.0}
 
     @abstractmethod

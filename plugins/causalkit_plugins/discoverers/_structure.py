@@ -201,8 +201,9 @@ def _lost(scores: LocalScores, parents: Sequence[Set]) -> dict[tuple[int, int], 
 def _notes(scores: LocalScores, known: Beliefs, settings: Settings) -> list[str]:
     possible = int(known.allowed.sum(axis=0).max(initial=0))
     if possible <= settings.candidates:
-        return []
+        return list(scores.notes)
     return [
+        *scores.notes,
         f"each variable chose its parents among at most {settings.candidates} candidates of up to {possible}, "
-        f"at most {settings.max_parents} of them"
+        f"at most {settings.max_parents} of them",
     ]

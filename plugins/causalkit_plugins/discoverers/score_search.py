@@ -77,6 +77,7 @@ class ScoreSearch:
         """
         if prior is not None:
             unknown(prior, variables.names)
+        variables = variables.repeated()
         columns = prepare(variables, {"auto": "auto", "bdeu": "discrete", "bic": "gaussian"}[self.score])
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         known = known.about(variables.names)

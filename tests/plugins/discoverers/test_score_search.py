@@ -192,6 +192,23 @@ def test_a_coin_of_each_week_is_not_joined_because_rows_repeat_it() -> None:
     assert max(joined.values()) <= 2, f"of 10 coins, joined {joined}"
 
 
+@pytest.mark.parametrize("kind", ["continuous", "binary"])
+def test_rows_of_users_that_resemble_each_other_are_not_counted_as_so_many(kind: str) -> None:
+    joined = plain = 0
+    user = np.repeat(np.arange(30), 40)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        values = {name: rng.normal(0, 1, 30)[user] + rng.normal(0, 0.7, 1200) for name in ("opened", "bought")}
+        frame = pd.DataFrame({name: v > 0 if kind == "binary" else v for name, v in values.items()})
+        columns = tuple(Column(name, "covariate", kind) for name in frame)
+        by_user = Variables(frame, columns, units=pd.DataFrame({"user": user, "row": np.arange(1200)}))
+        graph = QUICK.discover(by_user)
+        joined += len(graph.edges)
+        plain += len(QUICK.discover(Variables(frame, columns)).edges)
+        assert any("1200" in note for note in graph.notes)
+    assert joined <= 1 < plain
+
+
 def test_numbers_missing_are_refused_and_levels_missing_are_a_level() -> None:
     frame = pd.DataFrame({"a": [0.1, np.nan, 0.3, 0.4] * 20, "b": np.arange(80.0)})
     with pytest.raises(DataError, match="missing"):
