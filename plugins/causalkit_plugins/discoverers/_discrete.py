@@ -28,7 +28,7 @@ class GSquared(EachVariable):
         self.counter = Counter(codes)
         self.units = units
         self.pearson = statistic == "chi2"
-        self.scale = "χ²/n" if self.pearson else "G²/2n, in nats,"
+        self.scale = "χ²/n" if self.pearson else "G²/2n in nats"
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each; NaN where it cannot be told."""

@@ -128,7 +128,7 @@ def _believed(
 def _measured(found: _Found, i: int, j: int) -> tuple[Evidence, ...]:
     """The evidence of the data for an edge; none where it could not be tested."""
     p = _number(found.skeleton.kept_p[i, j])
-    scale = f"; its strength is the {found.scale} in that test" if found.scale else ""
+    scale = f"; strength: {found.scale}" if found.scale else ""
     return () if p is None else (Evidence("data", f"largest p-value of its tests{scale}", p),)
 
 
