@@ -86,7 +86,7 @@ class BatchTest(Protocol):
 class EachVariable:
     """A test that takes one variable at a time, as a `BatchTest`; subclasses give `measured`."""
 
-    cells = 400_000
+    cells = 50_000
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each, of i and `targets` given `sets` (`[c, l]`); NaN where it cannot be told."""

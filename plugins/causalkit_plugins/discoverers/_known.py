@@ -28,7 +28,7 @@ def correlations(values: Floats, weights: Floats | None = None) -> tuple[Floats,
     scaled = np.where(spread > _FLAT, scaled / np.maximum(spread, _FLAT), 0)
     r = scaled.T @ scaled / total
     np.fill_diagonal(r, 1)
-    return r, np.full(r.shape, total)
+    return r, np.broadcast_to(total, r.shape)
 
 
 class KnownZ(EachVariable):

@@ -80,6 +80,9 @@ class Counter:
 
         One-hot columns multiplied: an entry of the product counts the rows at two levels.
         """
+        if self.pairs is None and len(first) > 1 and int(self.levels.sum()) <= _WIDEST:
+            every = np.arange(len(self.levels))
+            self.pairs = self._product(every, every).astype(np.int32)
         starts, width = self._side_by_side(second)
         step = max(1, _CELLS // max(width * int(self.levels[first].max()), 1))
         for at in range(0, len(first), step):
@@ -141,12 +144,9 @@ class Counter:
         return np.asarray(ends - self.levels[variables]), int(ends[-1])
 
     def _whole(self, first: Ints, second: Ints) -> Floats:
-        """`_product` over all rows, out of the counts of every two columns where these are few enough to keep."""
-        if int(self.levels.sum()) > _WIDEST:
-            return self._product(first, second)
+        """`_product`, out of the counts of every two columns where they are kept."""
         if self.pairs is None:
-            every = np.arange(len(self.levels))
-            self.pairs = self._product(every, every).astype(np.int32)
+            return self._product(first, second)
         return self.pairs[np.ix_(self._places(first), self._places(second))].astype(float)
 
     def _places(self, variables: Ints) -> Ints:
