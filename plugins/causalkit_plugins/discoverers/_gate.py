@@ -103,6 +103,7 @@ def halves(variables: Variables, knowledge: Knowledge, ess: float, context: Cont
     ------
     DataError : the columns fit no score.
     """
+    variables = variables.repeated()
     sides = _sides(variables, context)
     if min(sides.sum(), (~sides).sum()) < max(FEWEST, len(variables.names) + 2):
         return None
@@ -202,5 +203,4 @@ def _half(rng: np.random.Generator, size: int) -> Bools:
 
 def _rows(variables: Variables, rows: Bools) -> Variables:
     units = variables.units if variables.units.empty else variables.units[rows].reset_index(drop=True)
-    weights = None if variables.weights is None else variables.weights[rows]
-    return replace(variables, table=variables.table[rows].reset_index(drop=True), units=units, weights=weights)
+    return replace(variables, table=variables.table[rows].reset_index(drop=True), units=units)
