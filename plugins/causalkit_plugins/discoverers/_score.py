@@ -14,6 +14,9 @@ from causalkit_plugins.discoverers._residuals import Cells, Residuals
 FEWEST = 5
 """Clusters, less those that the set holds fixed, with which a test is made."""
 
+MOST_CELLS = 8_000_000
+"""Products of residuals held at once."""
+
 
 @dataclass(frozen=True)
 class _Sum:
@@ -72,18 +75,27 @@ class ClusterScore(EachVariable):
     def _told(self, a: Floats, b: Floats, size: float, held: float) -> tuple[float, float]:
         from scipy.special import betainc
 
-        products = (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
-        known = ~np.isnan(products).any(axis=1)
-        products = np.where(known[:, None], products, 0)
+        known = ~np.isnan(a).any(axis=1) & ~np.isnan(b).any(axis=1)
         scale = np.sqrt(np.outer(self._square(a, known), self._square(b, known))).ravel()
-        total = self.weights @ products
-        variance = self._variance(products)
+        total, variance = self._sums(np.where(known[:, None], a, 0), np.where(known[:, None], b, 0))
         able = (variance > 0) & (scale > 1e-8 * self.weights.sum())
         if not able.any():
             return np.nan, np.nan
         share = total[able] ** 2 / (variance[able] * size) * (1 - held / size)
         p = betainc((size - held - 1) / 2, 0.5, 1 - np.minimum(share, 1))
         return min(1.0, float(p.min()) * int(able.sum())), float((np.abs(total[able]) / scale[able]).max())
+
+    def _sums(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """The sum of the products of each column of `a` with each of `b`, and its variance; some at a time."""
+        pairs = [(k, m) for k in range(a.shape[1]) for m in range(b.shape[1])]
+        step = max(1, MOST_CELLS // max(1, len(a)))
+        totals, variances = [], []
+        for start in range(0, len(pairs), step):
+            first, second = np.array(pairs[start : start + step]).T
+            products = a[:, first] * b[:, second]
+            totals.append(self.weights @ products)
+            variances.append(self._variance(products))
+        return np.concatenate(totals), np.concatenate(variances)
 
     def _square(self, residuals: Floats, known: Any) -> Floats:
         return np.asarray((self.weights * known) @ np.where(known[:, None], residuals, 0) ** 2)

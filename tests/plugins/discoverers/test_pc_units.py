@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.discoverers import _score
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import routes
 from causalkit_plugins.discoverers._score import ClusterScore
@@ -222,3 +223,13 @@ def test_weights_count_as_rows_that_repeat(kind):
         got = [p_of(weighted, *pair) for pair in pairs]
         assert got == pytest.approx([p_of(weighted.repeated(), *pair) for pair in pairs], rel=1e-4)
         assert got != pytest.approx([p_of(replace(weighted, weights=None), *pair) for pair in pairs], rel=1e-3)
+
+
+def test_products_are_held_some_at_a_time(monkeypatch):
+    rng = np.random.default_rng(12)
+    ids = crossed_log(rng, rows=500)
+    table = {n: np.array(["p", "q", "r", "s"])[rng.integers(0, 4, len(ids))] for n in "ab"}
+    log = seen(table | {"c": rng.normal(size=len(ids))}, ids, {})
+    at_once = p_of(log, "a", "b", ("c",))
+    monkeypatch.setattr(_score, "MOST_CELLS", 1500)
+    assert p_of(log, "a", "b", ("c",)) == pytest.approx(at_once)
