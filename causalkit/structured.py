@@ -18,6 +18,9 @@ _FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)```", re.DOTALL)
 _AROUND = " \t\r\n\"'`*."
 _LONGEST = 1_000_000
 _SHOWN = 200
+_OPENING = re.compile(r"[{\[]")
+_TRIES = 200
+"""Brackets at which a value is looked for: a text of nothing but brackets must not take hours."""
 
 
 class Unreadable(ValueError):
@@ -120,7 +123,10 @@ def _fenced(text: str) -> list[Any]:
 def _within(text: str) -> list[Any]:
     """Objects and lists that stand in prose, outermost first, one after another."""
     decoder, found, at = _decoder(), [], 0
-    while (start := min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)) >= 0:
+    for _ in range(_TRIES):
+        start = opening.start() if (opening := _OPENING.search(text, at)) else -1
+        if start < 0:
+            break
         try:
             value, at = decoder.raw_decode(text, start)
             found.append(value)
