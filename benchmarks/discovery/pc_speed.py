@@ -120,18 +120,20 @@ def _given_one(table: Path, size: int) -> Rows:
 def _rates(place: Path, quick: bool) -> Rows:
     """Tests a second of a whole skeleton, beside what memory could feed; on a GPU where there is one."""
     size = 300 if quick else 1000
-    yield _rate(f"p={size}: tests a second of the skeleton; as many as memory feeds", _table(place, size), "")
+    found = _child("_pc_rates.py", "numbers", _table(place, size), "")
+    yield _rate(f"p={size}: tests a second of the skeleton; as many as memory feeds", found)
+    told = f"{found['leaving'] / 1e6:.2f} M of {found['tests'] / 1e6:.2f} M"
+    yield Row(f"p={size}: tests if each pair were left at its first separating set", told)
     what = "GPU, p=10000: tests a second of the skeleton; as many as memory feeds"
     import torch
 
     if quick or not torch.cuda.is_available():
         yield Row(f"{what}: {'not run by --quick' if quick else 'no GPU here'}", None, "reported")
         return
-    yield _rate(what, _table(place, 10_000), "cuda")
+    yield _rate(what, _child("_pc_rates.py", "numbers", _table(place, 10_000), "cuda"))
 
 
-def _rate(what: str, table: Path, device: str) -> Row:
-    found = _child("_pc_rates.py", "numbers", table, device)
+def _rate(what: str, found: dict[str, Any]) -> Row:
     per_second = found["tests"] / found["seconds"]
     told = f"{per_second / 1e6:.1f} M; {found['limit'] / 1e6:.0f} M"
     return Row(what, f"{told} ({found['tests'] / 1e6:.2f} M in {found['seconds']:.2f} s, {found['edges']} edges)")
