@@ -269,7 +269,7 @@ PAIRS = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda 
 MARKED = st.tuples(PAIRS, st.sampled_from(["->", "--"]))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     graphs=st.lists(st.lists(MARKED, max_size=8, unique_by=lambda one: frozenset(one[0])), min_size=1, max_size=5),
     tiers=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 2)),

@@ -38,6 +38,16 @@ def discrete_world(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"a": a, "b": b, "c": c, "d": d, "e": rng.integers(0, 2, rows)})
 
 
+def gappy_world(rows: int, seed: int) -> pd.DataFrame:
+    """Levels of `s` and `t` that never meet: of their strata, several are empty."""
+    rng = np.random.default_rng(seed)
+    s = rng.integers(0, 3, rows)
+    t = np.where(s == 2, rng.integers(0, 3, rows), s)
+    noise = rng.random((2, rows)) < 0.5
+    a, b = np.where(noise[0], rng.integers(0, 2, rows), s > 0), np.where(noise[1], rng.integers(0, 2, rows), t > 1)
+    return pd.DataFrame({"s": s, "t": t, "a": a.astype(int), "b": b.astype(int)})
+
+
 def variables(table: pd.DataFrame, kind: str = "continuous", **more) -> Variables:
     return Variables(table, tuple(Column(name, "covariate", kind) for name in table), **more)
 
@@ -89,8 +99,9 @@ def reference(table: pd.DataFrame, p_of, alpha: float):
         (linear_world(8, 400, 1), partial_p, "continuous"),
         (linear_world(9, 300, 2, 3.5), partial_p, "continuous"),
         (discrete_world(600, 3), g_squared_p, "categorical"),
+        (gappy_world(900, 4), g_squared_p, "categorical"),
     ],
-    ids=["gaussian", "gaussian-dense", "discrete"],
+    ids=["gaussian", "gaussian-dense", "discrete", "discrete-gaps"],
 )
 def test_skeleton_separators_and_confidence_match_the_reference(table, p_of, kind):
     graph = PC(alpha=0.05, max_k=None).discover(variables(table, kind))

@@ -170,7 +170,7 @@ def test_a_prior_never_goes_against_data_or_knowledge():
     """Whatever is believed: what had a direction keeps it, and the result is a member of the class."""
     rng = np.random.default_rng(14)
     used = 0
-    for _ in range(60):
+    for _ in range(40):
         dag = random_dag(rng, 7, 0.4)
         names = sorted(dag)
         order = list(nx.topological_sort(dag))
@@ -188,7 +188,7 @@ def test_a_prior_never_goes_against_data_or_knowledge():
         if all(e.mark == "->" for e in turned):
             assert colliders(whole) == colliders(dag)
             used += before != after
-    assert used > 20
+    assert used > 12
 
 
 def test_a_prior_settles_evidence_that_points_both_ways():
