@@ -32,7 +32,9 @@ class WrittenDown:
             found = {one.id: written.get(one.prompt) for one in context.track(questions, "questions")}
         except (OSError, ValueError, AttributeError) as error:
             raise ModelUnavailable(f"{self.file!r} is no JSON object: {error}", "Write prompt: answer pairs.") from None
-        return Answers({key: said if self._fits(said, schema) else None for key, said in found.items()}, "written-down")
+        fitting = {key: said if self._fits(said, schema) else None for key, said in found.items()}
+        reasons = {key: "no answer that fits is written down" for key, said in fitting.items() if said is None}
+        return Answers(fitting, "written-down", reasons=reasons)
 
     def fingerprint(self, *, context: Context = Context()) -> str:
         """A hash of the file: what was answered is asked again once it has changed."""

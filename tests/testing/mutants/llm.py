@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 from causalkit.components import Context, component
-from causalkit.types import Answers
+from causalkit.types import Answers, Usage
 from tests.testing.mutants import Make
 
 
@@ -20,7 +21,10 @@ class Oracle:
 
     def ask(self, questions, schema, *, context: Context = Context()):
         asked = context.track(questions, "questions", len(questions))
-        return Answers({one.id: None if self.silent else made_up(one.prompt, schema) for one in asked}, "oracle-1")
+        found = {one.id: None if self.silent else made_up(one.prompt, schema) for one in asked}
+        reasons = dict.fromkeys(found, "it will not say") if self.silent else {}
+        logs = {name: dict.fromkeys(choices(schema), -1.2) for name, said in found.items() if said is not None}
+        return Answers(found, "oracle-1", logs, reasons, Usage(len(found), 10 * len(found), len(found)))
 
 
 def made_up(prompt: str, schema: dict[str, Any]) -> Any:
@@ -31,6 +35,10 @@ def made_up(prompt: str, schema: dict[str, Any]) -> Any:
     if schema.get("type") == "number":
         return schema["minimum"] + (schema["maximum"] - schema["minimum"]) * (drawn % 100) / 100
     return {name: made_up(f"{prompt}/{name}", inner) for name, inner in schema["properties"].items()}
+
+
+def choices(schema: dict[str, Any]) -> list[str]:
+    return schema["enum"] if "enum" in schema else schema["properties"]["relation"]["enum"]
 
 
 HEALTHY: list[Make] = [lambda _: Oracle(), lambda _: Oracle(silent=True)]
@@ -46,6 +54,20 @@ def answering(change: Callable[[dict[str, Any], Any, dict[str, Any]], Any]) -> M
         def ask(self, questions, schema, *, context: Context = Context()):
             found = change(dict(super().ask(questions, schema, context=context).by_id), questions, schema)
             return Answers(found, "oracle-1")
+
+    return lambda _: Mutant()
+
+
+def saying(**change: Callable[[Answers], Any]) -> Make:
+    """The oracle, and something said otherwise beside its answers: field → what it becomes."""
+
+    @component
+    class Mutant(Oracle):
+        """Says otherwise."""
+
+        def ask(self, questions, schema, *, context: Context = Context()):
+            told = super().ask(questions, schema, context=context)
+            return replace(told, **{name: make(told) for name, make in change.items()})
 
     return lambda _: Mutant()
 
@@ -85,10 +107,22 @@ def _closing(found, questions, schema):
     return found
 
 
+def _once(found, questions, schema):
+    """Repeats of a prompt are left out."""
+    seen: dict[str, str] = {}
+    return {one.id: found[one.id] for one in questions if seen.setdefault(one.prompt, one.id) == one.id}
+
+
 MUTANTS: dict[str, Make] = {
     "llm/gives-answers": lambda _: Nameless(),
     "llm/answers-each-question-once": answering(lambda found, *_: dict(list(found.items())[:-1])),
     "llm/answers-fit-the-schema": answering(lambda found, *_: dict.fromkeys(found, "I think so")),
+    "llm/says-why-there-is-no-answer": answering(lambda found, *_: dict.fromkeys(found)),
+    "llm/log-probabilities-are-of-choices": saying(
+        log_probabilities=lambda told: {k: {"yes": 0.5} for k in told.by_id}
+    ),
+    "llm/repeats-are-answered-each": answering(_once),
+    "llm/says-what-it-took": saying(usage=lambda told: Usage(-1)),
     "llm/no-questions-get-no-answers": answering(lambda found, *_: found or {"": None}),
     "llm/order-does-not-matter": answering(_by_place),
     "llm/a-question-stands-alone": answering(_by_company),
