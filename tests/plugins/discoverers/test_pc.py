@@ -44,8 +44,8 @@ def gappy_world(rows: int, seed: int) -> pd.DataFrame:
     s = rng.integers(0, 3, rows)
     t = np.where(s == 2, rng.integers(0, 3, rows), s)
     noise = rng.random((2, rows)) < 0.5
-    a, b = np.where(noise[0], rng.integers(0, 2, rows), s > 0), np.where(noise[1], rng.integers(0, 2, rows), t > 1)
-    return pd.DataFrame({"s": s, "t": t, "a": a.astype(int), "b": b.astype(int)})
+    a, b = (np.where(one, rng.integers(0, 3, rows), (s + t) // 2) for one in noise)
+    return pd.DataFrame({"s": s, "t": t, "a": a, "b": b})
 
 
 def variables(table: pd.DataFrame, kind: str = "continuous", **more) -> Variables:
@@ -99,7 +99,7 @@ def reference(table: pd.DataFrame, p_of, alpha: float):
         (linear_world(8, 400, 1), partial_p, "continuous"),
         (linear_world(9, 300, 2, 3.5), partial_p, "continuous"),
         (discrete_world(600, 3), g_squared_p, "categorical"),
-        (gappy_world(900, 4), g_squared_p, "categorical"),
+        (gappy_world(2000, 4), g_squared_p, "categorical"),
     ],
     ids=["gaussian", "gaussian-dense", "discrete", "discrete-gaps"],
 )
