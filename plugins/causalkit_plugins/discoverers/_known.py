@@ -51,6 +51,8 @@ class KnownZ(EachVariable):
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and |r|, `[c, t]` each; NaN where it cannot be told."""
+        if self.whole.all():
+            return self.complete.measured(i, sets, targets)
         p, r = (found.copy() for found in self.complete.measured(i, sets, targets))
         for at, given in enumerate(sets):
             here = np.flatnonzero(~self.whole[targets] | ~self.whole[[i, *given]].all())

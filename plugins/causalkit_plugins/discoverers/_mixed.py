@@ -34,7 +34,10 @@ class Mixed(EachVariable):
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each; NaN where it cannot be told."""
-        p, strength = (found.copy() for found in self.linear.measured(i, sets, targets))
+        p, strength = self.linear.measured(i, sets, targets)
+        if not (self.lacking.any() or (self.category[i] and self.category[targets].any())):
+            return p, strength
+        p, strength = p.copy(), strength.copy()
         for at, given in enumerate(sets):
             by_score = np.flatnonzero(self._by_score(i, given, targets))
             if len(by_score):

@@ -137,7 +137,7 @@ def _fixed(cells: Cells, codes: Ints) -> list[float]:
     same = codes[order][1:] == codes[order][:-1]
     found = []
     for block in cells.blocks:
-        values = cells.values[order][:, block]
+        values = cells.values[order[:, None], block]
         steps = np.abs(np.diff(values, axis=0)).max(axis=1, initial=0)
         found.append(float(len(block)) if not (steps[same] > 1e-9).any() else 0.0)
     return found
