@@ -13,27 +13,35 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 STRONGEST = 5
 """How many of a node's strongest neighbours may explain another one away in the screen."""
+REACH = 60
+"""How many of the nodes that depend on a node most may ever be its candidates: all, up to so many."""
 NEVER = -8.0
 """A node that changes the log score by less is no candidate."""
 
 
-def screen(scores: LocalScores, allowed: Bools, arcs: Floats, required: Sequence[Set], most: int) -> list[Set]:
+def nearest(scores: LocalScores, allowed: Bools, arcs: Floats) -> list[Set]:
+    """Of each node, the `REACH` others that add most to its score by themselves, the best first."""
+    found = []
+    for i in range(scores.size):
+        others = [int(j) for j in np.flatnonzero(allowed[:, i])]
+        alone = _gains(scores, i, (), others, arcs)
+        found.append(tuple(others[at] for at in np.argsort(-alone, kind="stable")[:REACH]))
+    return found
+
+
+def screen(scores: LocalScores, near: Sequence[Set], arcs: Floats, required: Sequence[Set], most: int) -> list[Set]:
     """The first candidates: those that add most to a node's score, alone or beside its strongest neighbours.
 
     Parameters
     ----------
-    allowed : `[p, p]`, whether row -> column is not ruled out.
+    near : as `nearest` gives it.
     arcs : `[p, p]`, log odds of row -> column beforehand.
     required : each node's required parents.
     most : candidates a node can have.
     """
-    size = scores.size
     found = []
-    for i in range(size):
-        others = [j for j in range(size) if allowed[j, i]]
-        alone = _gains(scores, i, (), others, arcs)
-        least = dict(zip(others, alone, strict=True))
-        ranked = sorted(others, key=lambda j: (-least[j], j))
+    for i, ranked in enumerate(near):
+        least = dict(zip(ranked, _gains(scores, i, (), ranked, arcs).tolist(), strict=True))
         for k in ranked[:STRONGEST]:
             rest = [j for j in ranked[: 4 * most] if j != k]
             for j, gain in zip(rest, _gains(scores, i, (k,), rest, arcs), strict=True):
@@ -47,15 +55,14 @@ def widen(
     scores: LocalScores,
     graphs: Sequence[Sequence[Set]],
     candidates: Sequence[Set],
-    allowed: Bools,
+    near: Sequence[Set],
     arcs: Floats,
     required: Sequence[Set],
     most: int,
 ) -> list[Set]:
     """Candidates anew, from graphs found: what would add to a node's parents there, or take the place of one."""
     found = []
-    for i in range(scores.size):
-        others = [j for j in range(scores.size) if allowed[j, i]]
+    for i, others in enumerate(near):
         gain = dict.fromkeys(others, NEVER)
         for parents in dict.fromkeys(tuple(graph[i]) for graph in graphs):
             for given in [parents, *(tuple(j for j in parents if j != out) for out in parents)]:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.components import Context
-from causalkit.errors import ConfigError, Problem, nearest
+from causalkit.errors import ConfigError, Problem
+from causalkit.errors import nearest as close_name
 from causalkit.types import Knowledge, StructurePrior
-from causalkit_plugins.discoverers._candidates import screen, widen
+from causalkit_plugins.discoverers._candidates import REACH, nearest, screen, widen
 from causalkit_plugins.discoverers._orders import Tables, climb, sample, tabulate
 from causalkit_plugins.discoverers._posterior import draw_graphs
 from causalkit_plugins.discoverers._scores import LocalScores, Set
@@ -24,6 +25,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 ROUNDS = 8
 """How often candidates are widened at most."""
+WIDE = 100
+"""Columns beyond which fewer orders are annealed, so that the work grows as the square of their number."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def _matrix(odds: Mapping[tuple[str, str], float], place: Mapping[str, int]) -> 
 def unknown(prior: StructurePrior, names: Sequence[str]) -> None:
     """Raise `ConfigError` where a prior names variables that are not there."""
     named = {name for pair in (*prior.edges, *prior.orders) for name in pair}
-    problems = [Problem(name, f": no such variable{nearest(name, names)}") for name in sorted(named - set(names))]
+    problems = [Problem(name, f": no such variable{close_name(name, names)}") for name in sorted(named - set(names))]
     if problems:
         raise ConfigError("prior", problems, f"Its source: {prior.source}.")
 
@@ -167,7 +170,9 @@ def best_orders(
 ) -> tuple[Tables, npt.NDArray[np.intp]]:
     """Tables of the last candidates, and orders found on them, best first."""
     most = settings.candidates
-    candidates = screen(scores, known.allowed, known.arcs, known.required, most)
+    near = nearest(scores, known.allowed, known.arcs)
+    candidates = screen(scores, near, known.arcs, known.required, most)
+    starts = max(2, min(settings.starts, settings.starts * WIDE // scores.size))
     best, tried = -np.inf, {tuple(candidates)}
     for turn in range(ROUNDS):
         tables = tabulate(
@@ -179,10 +184,10 @@ def best_orders(
             max_parents=settings.max_parents,
         )
         rng = context.rng(f"orders {turn}")
-        orders, reached = climb(tables, rng, starts=settings.starts, sweeps=settings.sweeps, context=context)
+        orders, reached = climb(tables, rng, starts=starts, sweeps=settings.sweeps, context=context)
         graphs = [tables.best_parents(order) for order in orders[:4]]
         better, best = reached[0] > best + 1e-6, max(best, float(reached[0]))
-        candidates = widen(scores, graphs, candidates, known.allowed, known.arcs, known.required, most)
+        candidates = widen(scores, graphs, candidates, near, known.arcs, known.required, most)
         if tuple(candidates) in tried or (turn and not better):
             break
         tried.add(tuple(candidates))
@@ -204,6 +209,6 @@ def _notes(scores: LocalScores, known: Beliefs, settings: Settings) -> list[str]
         return list(scores.notes)
     return [
         *scores.notes,
-        f"each variable chose its parents among at most {settings.candidates} candidates of up to {possible}, "
-        f"at most {settings.max_parents} of them",
+        f"each variable chose its parents among at most {settings.candidates} candidates of the "
+        f"{min(possible, REACH)} columns that it depends on most, and at most {settings.max_parents} of them",
     ]

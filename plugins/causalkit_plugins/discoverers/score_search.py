@@ -33,8 +33,8 @@ class ScoreSearch:
     score: Literal["auto", "bdeu", "bic"] = "auto"
     """`bdeu`: all columns as discrete. `bic`: Gaussian, categoricals as indicators. `auto`: `bdeu` where all columns
     are discrete, else `bic`."""
-    ess: Annotated[float, Field(gt=0)] = 1.0
-    "How many rows BDeu's prior is worth; larger ones find more edges."
+    ess: Annotated[float, Field(gt=0)] = 4.0
+    "How many rows BDeu's prior is worth; larger ones find more edges between columns of several levels."
     degree: Annotated[float, Field(gt=0)] | None = 2.0
     """How many neighbours a variable is expected to have before the data are seen: among more columns, an edge needs
     more evidence. null: every graph is as likely."""
