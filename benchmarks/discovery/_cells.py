@@ -95,7 +95,7 @@ def scripted(network: Network, rows: int, accuracies: Iterable[float], seed: int
         told = expert(pairs, network.edges, accuracy, rng)
         graph, weighed = fusing.fuse(told, table, TEMPERING, None, context)
         found[f"expert right {accuracy:.0%}"] = float(shd(graph, network.edges))
-        found[f"reliability {accuracy:.0%}"] = weighed.models["scripted"].low
+        found[f"reliability {accuracy:.0%}"] = weighed.models["scripted"].used
     return found
 
 
@@ -123,7 +123,7 @@ def _fuse(
 ) -> CausalGraph:
     graph, weighed = fusing.fuse(answers, table, TEMPERING, trust, context)
     found.shd[row] = shd(graph, network.edges)
-    found.reliability[row] = float(np.mean([one.low for one in weighed.models.values()])) if trust is None else trust
+    found.reliability[row] = float(np.mean([one.used for one in weighed.models.values()])) if trust is None else trust
     return graph
 
 

@@ -24,6 +24,9 @@ PRIOR = (1.0, 1.0)
 SUREST = 0.9
 """What a direction that the data give counts for at most: searches are surer than they are right."""
 
+EARNED = 0.15
+"""The lower end of the interval from which a model counts; without any evidence it is 0.05."""
+
 
 @dataclass(frozen=True)
 class Reliability:
@@ -31,7 +34,7 @@ class Reliability:
 
     Parameters
     ----------
-    weight : the share of its answers taken to come from knowledge: the mean of the posterior.
+    weight : the share of its answers that come from knowledge: the mean of the posterior.
     low, high : what holds 90 % of the posterior.
     edges : edges that the data orient, of which it said a direction. `agreed` : how many of them as the data do.
     """
@@ -41,6 +44,11 @@ class Reliability:
     high: float
     edges: int
     agreed: int
+
+    @property
+    def used(self) -> float:
+        """`weight`; 0 where so little is known that the model may be blind."""
+        return self.weight if self.low >= EARNED else 0.0
 
 
 def blended(table: Table, opinions: Sequence[Opinion], weight: float) -> Table:

@@ -17,8 +17,6 @@ from causalkit_plugins.discoverers._reliability import Reliability, blended, ori
 __all__ = ["Weighed", "odds_of", "weigh"]
 
 Floats = npt.NDArray[np.float64]
-NOTHING = 0.15
-"""A model that earned less is left out: without any evidence it has 0.05, and a ripple would decide every tie."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ def weigh(
             gates[model] = split.judge(joined, odds, context)
         earned = reliability(own, turned, seen, gates.get(model), tempering)
         models[model] = earned
-        weight = earned.low if trust is None else trust
-        if weight >= NOTHING:
+        weight = earned.used if trust is None else trust
+        if weight > 0:
             for pair, value in evidence(own, blended(turned, own, weight), tempering).items():
                 total[pair] = total.get(pair, np.zeros(3)) + value
     source = " + ".join(model or "the model" for model in models)

@@ -163,9 +163,10 @@ def _told(weighed: Weighed, trust: float | None) -> list[str]:
     for model, earned in weighed.models.items():
         gate = weighed.gates.get(model)
         gains = "" if gate is None else f"; gate, in nats: {', '.join(f'{gain:.1f}' for gain in gate.gains)}"
+        counted = "" if earned.used or trust is not None else "; too little is known, so it counts for nothing"
         notes.append(
             f"reliability of {model or 'the model'} in this table: {earned.weight:.2f} (90 %: {earned.low:.2f} to "
-            f"{earned.high:.2f}; the lower end is used), from {earned.edges} answers about edges that the data orient, "
+            f"{earned.high:.2f}){counted}, from {earned.edges} answers about edges that the data orient, "
             f"{earned.agreed} of which agree{gains}"
         )
     return [*notes, ASSUMED if trust is None else f"the reliability used was given: {trust:g}"]
