@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge
 from causalkit.types.graph import Mark
@@ -13,22 +13,36 @@ from causalkit.types.graph import Mark
 Pair = tuple[str, str]
 
 
+class Joined(NamedTuple):
+    """An edge of one graph: what a language model said of it, and whether it rests on data."""
+
+    source: str
+    target: str
+    mark: Mark
+    said: str = ""
+    data: bool = True
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """One resample's edges (source, target, mark, what a language model said), or why there are none."""
+    """One resample's edges, or why there are none."""
 
-    edges: tuple[tuple[str, str, Mark, str], ...] = ()
+    edges: tuple[Joined, ...] = ()
     failure: str = ""
 
     @classmethod
     def read(cls, graph: CausalGraph) -> Drawn:
         """The edges of a graph."""
-        return cls(tuple((e.source, e.target, e.mark, _of_model(e)) for e in graph.edges))
+        return cls(tuple(Joined(e.source, e.target, e.mark, _of_model(e), _on_data(e)) for e in graph.edges))
 
     @classmethod
     def kept(cls, told: Mapping[str, Any]) -> Drawn:
         """The inverse of `vars`, after JSON."""
-        return cls(tuple((a, b, mark, said) for a, b, mark, said in told["edges"]), told["failure"])
+        return cls(tuple(Joined(*edge) for edge in told["edges"]), told["failure"])
+
+
+def _on_data(edge: Edge) -> bool:
+    return not edge.evidence or any(one.source == "data" for one in edge.evidence)
 
 
 def _of_model(edge: Edge) -> str:
@@ -42,17 +56,19 @@ class Tally:
     pair: Pair
     ways: Counter[str] = field(default_factory=Counter)
     said: Counter[str] = field(default_factory=Counter)
+    data: bool = False
 
     @property
     def total(self) -> int:
         """In how many graphs it is joined."""
         return sum(self.ways.values())
 
-    def add(self, source: str, mark: Mark, said: str) -> None:
+    def add(self, edge: Joined) -> None:
         """Count one edge."""
-        self.ways[mark if source == self.pair[0] else TURNED[mark]] += 1
-        if said:
-            self.said[said] += 1
+        self.ways[edge.mark if edge.source == self.pair[0] else TURNED[edge.mark]] += 1
+        self.data = self.data or edge.data
+        if edge.said:
+            self.said[edge.said] += 1
 
     def way(self) -> str:
         """What more than half of its graphs agree on; none where no half does."""
@@ -98,12 +114,11 @@ class Ensemble:
         """Every pair that is joined somewhere and not ruled out, or required."""
         found: dict[Pair, Tally] = {}
         for one in self.drawn:
-            for source, target, mark, said in one.edges:
-                pair = (source, target) if source < target else (target, source)
-                found.setdefault(pair, Tally(pair)).add(source, mark, said)
+            for edge in one.edges:
+                pair = _sorted(edge.source, edge.target)
+                found.setdefault(pair, Tally(pair)).add(edge)
         for a, b in self.knowledge.required:
-            pair = (a, b) if a < b else (b, a)
-            found.setdefault(pair, Tally(pair))
+            found.setdefault(_sorted(a, b), Tally(_sorted(a, b)))
         allows = self.knowledge.allows
         return [found[pair] for pair in sorted(found) if allows(*pair) or allows(*pair[::-1])]
 
@@ -161,20 +176,29 @@ class Ensemble:
         return pair in self.knowledge.required or pair[::-1] in self.knowledge.required
 
     def _edge(self, one: Tally, arrow: Pair | None) -> Edge:
-        a, b = one.pair
         source, target, mark = self._marked(one, arrow)
-        known = self.knowledge
-        evidence = [Evidence("data", f"in {one.total} of {self.counted} resamples{_directions(one)}")]
-        if (source, target) in known.required:
-            evidence.insert(0, Evidence("knowledge", f"required: {known.because(source, target)}"))
-        elif arrow and not known.allows(target, source):
-            evidence.append(Evidence("knowledge", f"direction: {known.because(target, source)}"))
+        required = (source, target) in self.knowledge.required
+        share = 1.0 if required else one.total / self.counted
+        found = self.first.edge(source, target)
+        evidence = tuple(self._evidence(one, (source, target), bool(arrow)))
+        return Edge(source, target, mark, share, evidence, found.strength if found else None)
+
+    def _evidence(self, one: Tally, pair: Pair, directed: bool) -> Iterator[Evidence]:
+        """What knowledge says, in how many resamples it is, and what a language model said there."""
+        known, turned = self.knowledge, pair[::-1]
+        if pair in known.required:
+            yield Evidence("knowledge", f"required: {known.because(*pair)}")
+        elif directed and not known.allows(*turned):
+            yield Evidence("knowledge", f"direction: {known.because(*turned)}")
+        counted = f"in {one.total} of {self.counted} resamples{_directions(one)}"
+        if one.data:
+            yield Evidence("data", counted)
         if one.said:
             often = max(one.said, key=lambda said: (one.said[said], said))
-            evidence.append(Evidence("llm", f"in {sum(one.said.values())} resamples, most often: {often}"))
-        found = self.first.edge(a, b)
-        share = 1.0 if (source, target) in known.required else one.total / self.counted
-        return Edge(source, target, mark, share, tuple(evidence), found.strength if found else None)
+            times = f"in {sum(one.said.values())} resamples" if one.data else counted
+            yield Evidence("llm", f"{times}, most often: {often}")
+        elif one.total and not one.data:
+            yield Evidence("knowledge", counted)
 
     def _marked(self, one: Tally, arrow: Pair | None) -> tuple[str, str, Mark]:
         """Source, target and mark; a direction only where it was found to make no cycle."""
@@ -189,6 +213,10 @@ class Ensemble:
         if way == "<-o" or (self.first.latent and not self.knowledge.allows(a, b)):
             return b, a, "o->"
         return a, b, "o-o" if self.first.latent else "--"
+
+
+def _sorted(a: str, b: str) -> Pair:
+    return (a, b) if a < b else (b, a)
 
 
 def _directions(one: Tally) -> str:

@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from causalkit_plugins.discoverers._ensemble import Drawn, Ensemble
+from causalkit_plugins.discoverers._ensemble import Drawn, Ensemble, Joined
 from causalkit_plugins.discoverers._resampling import Resampler
 from causalkit_plugins.discoverers.bootstrap import Bootstrap
 from causalkit_plugins.discoverers.knowledge import KnowledgeGraph
@@ -123,7 +123,9 @@ def test_directions_that_differ_are_left_open():
     assert "--" in marks  # of an even number, half one way and half the other
     sure = Bootstrap(of=Fixed(graphs=1), resamples=4).discover(table(20)).edge("a", "b")
     assert str(sure) == "a -> b"
-    assert [one.source for one in sure.evidence] == ["data", "llm"]
+    assert [(one.source, one.detail) for one in sure.evidence] == [
+        ("llm", "in 4 of 4 resamples: a -> b in 4, most often: nobody said so")  # no word of data
+    ]
 
 
 def test_a_prior_and_pairs_go_to_what_takes_them():
@@ -131,7 +133,7 @@ def test_a_prior_and_pairs_go_to_what_takes_them():
     assert held.takes_prior
     assert not held.takes_pairs
     edge = held.discover(table(20), prior=StructurePrior(source="Ada")).edge("a", "b")
-    assert "Ada said so" in edge.evidence[1].detail
+    assert "Ada said so" in edge.evidence[0].detail
     with pytest.raises(UsageError, match="takes no pairs"):
         held.discover(table(20), pairs=[("a", "b")])
     with pytest.raises(UsageError, match="takes no prior"):
@@ -285,7 +287,7 @@ def test_whatever_the_graphs_say_knowledge_is_kept_and_nothing_goes_in_circles(
         known.check(NAMES)
     except ConfigError:
         return
-    drawn = [Drawn(tuple((a, b, mark, "") for (a, b), mark in one)) for one in graphs]
+    drawn = [Drawn(tuple(Joined(a, b, mark) for (a, b), mark in one)) for one in graphs]
     edges, _ = Ensemble(drawn, known, threshold, CausalGraph(tuple(NAMES))).graph()
     graph = CausalGraph(tuple(NAMES), edges)
     assert nx.is_directed_acyclic_graph(graph.directed())
@@ -299,7 +301,7 @@ def test_fault_38_graphs_that_go_in_circles_together_give_one_that_does_not():
     """Each resample's graph is acyclic; taken edge by edge they would close a -> b -> c -> a."""
     arrows = [("a", "b"), ("b", "c"), ("c", "a")]
     often = {("a", "b"): 5, ("b", "c"): 4, ("c", "a"): 3}
-    drawn = [Drawn(tuple((*pair, "->", "") for pair in arrows if turn < often[pair])) for turn in range(5)]
+    drawn = [Drawn(tuple(Joined(*pair, "->") for pair in arrows if turn < often[pair])) for turn in range(5)]
     edges, notes = Ensemble(drawn, Knowledge(), 0.5, CausalGraph(("a", "b", "c"))).graph()
     assert sorted(map(str, edges)) == ["a -- c", "a -> b", "b -> c"]
     assert any("1 edges left undirected, since most resamples' directions would make a cycle" in n for n in notes)
@@ -308,7 +310,10 @@ def test_fault_38_graphs_that_go_in_circles_together_give_one_that_does_not():
 def test_fault_38_what_is_known_may_go_in_circles_once_all_edges_are_there():
     """Each pair has one way left, and together these make a circle: the rarest edge is left out, and said."""
     known = Knowledge(forbidden=frozenset({("b", "a"), ("c", "b"), ("a", "c")}))
-    drawn = [Drawn((("a", "b", "->", ""), ("b", "c", "->", ""))), Drawn((("c", "a", "->", ""), ("b", "c", "->", "")))]
+    drawn = [
+        Drawn((Joined("a", "b", "->"), Joined("b", "c", "->"))),
+        Drawn((Joined("c", "a", "->"), Joined("b", "c", "->"))),
+    ]
     drawn += [drawn[0]]
     edges, notes = Ensemble(drawn, known, 0.1, CausalGraph(("a", "b", "c"))).graph()
     assert [str(edge) for edge in edges] == ["a -> b", "b -> c"]
@@ -327,11 +332,11 @@ def test_fault_38_a_disconnected_table_gives_a_disconnected_graph():
 
 def test_marks_of_hidden_causes_are_kept():
     latent = CausalGraph(("a", "b", "c"), latent=True)
-    drawn = [Drawn((("a", "b", "<->", ""), ("b", "c", "o->", ""), ("a", "c", "->", "")))] * 2
-    drawn += [Drawn((("b", "a", "->", ""), ("c", "b", "o->", "")))]
+    drawn = [Drawn((Joined("a", "b", "<->"), Joined("b", "c", "o->"), Joined("a", "c", "->")))] * 2
+    drawn += [Drawn((Joined("b", "a", "->"), Joined("c", "b", "o->")))]
     edges, _ = Ensemble(drawn, Knowledge(), 0.5, latent).graph()
     assert sorted(map(str, edges)) == ["a -> c", "a <-> b", "b o-> c"]
     known = Knowledge(tiers={"a": 0, "b": 1})
-    odd = [Drawn((("a", "b", "o-o", ""),)), Drawn((("a", "b", "o->", ""),))]
+    odd = [Drawn((Joined("a", "b", "o-o"),)), Drawn((Joined("a", "b", "o->"),))]
     edges, _ = Ensemble(odd, known, 0.5, latent).graph()
     assert [str(edge) for edge in edges] == ["a o-> b"]
