@@ -148,6 +148,8 @@ class Levelled(LocalScores):
                 tuple(sorted((*h, *(j for j in s if own[j] == at)))) for h, s in zip(held, parent_sets, strict=True)
             ]
             if more != held:
-                found += self.each[at].locals(child, more) - self.each[at].locals(child, held)
+                with_more, without = self.each[at].locals(child, more), self.each[at].locals(child, held)
+                found += np.where(np.isfinite(with_more), with_more, 0) - np.where(np.isfinite(without), without, 0)
+                found[~np.isfinite(with_more)] = -np.inf
             held = more
         return found
