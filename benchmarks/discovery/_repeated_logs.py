@@ -110,6 +110,7 @@ def grocery() -> pd.DataFrame | None:
     _, item_of = files.read_items(folder)
     lines = files.read_purchases(folder, item_of)
     each = pd.DataFrame({"user": lines.household, "item": lines.item, "week": lines.week}).drop_duplicates()
+    each = each[each["week"].between(2, 52)]  # the first and the last week are incomplete
     buyers = each.groupby("item")["user"].nunique()
     each = each[each["item"].isin(buyers.index[(buyers >= 50) & (buyers.index >= 0)])]
     return each.reset_index(drop=True)
