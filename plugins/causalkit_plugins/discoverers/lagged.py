@@ -32,6 +32,9 @@ class Lagged:
     Columns that never change are also searched by themselves, a row for each unit: how they hang together is read
     there.
 
+    To see how stable edges are, hold a `bootstrap` (`of: {use: bootstrap, …}`): it then draws rows together with their
+    past. A bootstrap that holds `lagged` would draw the periods apart.
+
     Assumes that no effect takes longer than `lags` periods, and that given its past a row is independent of the
     other rows of its unit; levels and ids of the rows go on to the discoverer, so that one that counts units or
     clusters, such as `pc`, does so here. The kit's planted tables are one row per unit, so there it is unverified.

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.discoverers.bootstrap import Bootstrap
 from causalkit_plugins.discoverers.causal_learn import CausalLearn
 from causalkit_plugins.discoverers.lagged import Lagged
 from causalkit_plugins.discoverers.pc import PC
@@ -270,3 +271,10 @@ def test_too_few_units_for_what_never_changes_is_said():
     graph = Lagged(of=CausalLearn(method="pc")).discover(made, known)
     assert any("not tested among heads, taste" in note for note in graph.notes)
     assert ("taste", "heads") in arrows(graph)
+
+
+def test_it_can_hold_a_bootstrap_which_draws_rows_with_their_past():
+    known = Knowledge({"shown": 0, "bought": 1})
+    graph = Lagged(of=Bootstrap(of=PC(alpha=0.001), resamples=8)).discover(world(), known)
+    assert arrows(graph) == {("shown", "bought"), ("bought", "visits"), ("taste", "bought")}
+    assert all(edge.confidence == 1 for edge in graph)
