@@ -55,11 +55,14 @@ class GSquared(EachVariable):
             p[at], strength[at] = told[where], size[where]
         return p, strength
 
+    def _statistic(self, tables: Tables) -> Floats:
+        return tables.chi2() if self.pearson else tables.g2(self.counter.n_log_n)
+
     def _read(self, tables: Tables, units: Floats, least: int) -> tuple[Floats, Floats]:
         """P and strength of every table; NaN with fewer than `least` units per degree of freedom."""
         from scipy.special import chdtrc
 
-        statistic, freedom = np.maximum(tables.statistic(self.pearson), 0), tables.freedom()
+        statistic, freedom = np.maximum(self._statistic(tables), 0), tables.freedom()
         enough = (freedom >= 1) & (units >= least * freedom)
         strength = statistic / self.counter.rows / (1 if self.pearson else 2)
         p = chdtrc(np.maximum(freedom, 1), statistic * units / self.counter.rows)

@@ -33,31 +33,45 @@ class Tables:
     starts: Ints
     of_set: Ints
 
-    def statistic(self, pearson: bool) -> Floats:
-        """G², or Pearson's χ², of each set and target, `[c, t]`."""
-        by_own, by_target = self.counts.sum(axis=2), self.counts.sum(axis=1)
-        own = by_own / len(self.starts)  # each target's levels add up to the whole once
+    def g2(self, n_log_n: Floats) -> Floats:
+        """G² of each set and target, `[c, t]`; `n_log_n[k]` is k log k."""
+        own, by_target = self._own(), self.counts.sum(axis=1)
+        joint = n_log_n[self.counts.astype(np.intp)].sum(axis=1) - n_log_n[by_target.astype(np.intp)]
+        rest = n_log_n[own.sum(axis=1).astype(np.intp)] - n_log_n[own.astype(np.intp)].sum(axis=1)
+        by_stratum = np.add.reduceat(joint, self.starts, axis=1) + rest[:, None]
+        return np.asarray(2 * np.add.reduceat(by_stratum, self.of_set, axis=0))
+
+    def chi2(self) -> Floats:
+        """Pearson's χ² of each set and target, `[c, t]`."""
+        own, by_target = self._own(), self.counts.sum(axis=1)
         total = own.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             expected = own[:, :, None] * (by_target / total[:, None])[:, None, :]
-            ratio = self.counts / expected
-            cells = self.counts * (ratio if pearson else 2 * np.log(ratio))
+            cells = self.counts**2 / expected
         cells[~(self.counts > 0)] = 0
-        by_stratum = np.add.reduceat(cells.sum(axis=1), self.starts, axis=1)
-        if pearson:
-            by_stratum -= total[:, None]
+        by_stratum = np.add.reduceat(cells.sum(axis=1), self.starts, axis=1) - total[:, None]
         return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
 
     def freedom(self) -> Floats:
         """Degrees of freedom, over the levels that occur in each stratum, `[c, t]`."""
-        own = (self.counts.sum(axis=2) > 0).sum(axis=1)
-        seen = np.add.reduceat((self.counts.sum(axis=1) > 0).astype(float), self.starts, axis=1)
+        own = (self._own() > 0).sum(axis=1)
+        seen = np.add.reduceat(self.counts.any(axis=1).astype(np.float32), self.starts, axis=1)
         by_stratum = np.maximum(own - 1, 0)[:, None] * np.maximum(seen - 1, 0)
         return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
+
+    def _own(self) -> Floats:
+        """`[strata, own]`, counts of the variable itself, which the levels of any one target add up to."""
+        end = self.starts[1] if len(self.starts) > 1 else None
+        return np.asarray(self.counts[:, :, :end].sum(axis=2))
 
 
 def _same(first: Ints, second: Ints) -> bool:
     return len(first) == len(second) and bool((first == second).all())
+
+
+def _n_log_n(most: int) -> Floats:
+    count = np.arange(most + 1, dtype=float)
+    return np.asarray(count * np.log(np.maximum(count, 1)))
 
 
 class Counter:
@@ -73,6 +87,7 @@ class Counter:
         small = np.min_scalar_type(int(self.levels.max(initial=1)))
         self.columns = np.ascontiguousarray(codes.T, small)
         self.rows = len(codes)
+        self.n_log_n = _n_log_n(self.rows)
         self.pairs: npt.NDArray[np.int32] | None = None
 
     def given_nothing(self, first: Ints, second: Ints) -> Iterator[tuple[Ints, Tables]]:
@@ -173,7 +188,7 @@ class Counter:
         """`[width, rows]`, 1 where a row is at the level."""
         sizes = self.levels[variables]
         level = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        some = self.columns[variables[:, None], rows]
+        some = self.columns[variables].take(rows, axis=1)
         is_at: Bools = np.repeat(some, sizes, axis=0) == level.astype(some.dtype)[:, None]
         return is_at.astype(np.float32)
 
