@@ -29,10 +29,10 @@ def usable_rows(
 
     Raises
     ------
-    DataError : weights that are no frequencies, or missing numbers where `missing` is `refuse`.
+    DataError : ids or weights that do not go with the rows, or missing numbers where `missing` is `refuse`.
     """
     weights = variables.weights
-    _check_weights(variables)
+    _check_beside(variables)
     if weights is not None and not weights.all():
         variables, weights = _only(variables, weights > 0), weights[weights > 0]
     lacking = variables.table.select_dtypes("number").isna()
@@ -58,8 +58,11 @@ def _only(variables: Variables, rows: Bools) -> Variables:
     )
 
 
-def _check_weights(variables: Variables) -> None:
+def _check_beside(variables: Variables) -> None:
+    """Refuse ids and weights that do not go with the rows."""
     weights, rows = variables.weights, len(variables.table)
+    if len(variables.units.columns) and len(variables.units) != rows:
+        raise DataError(f"{len(variables.units)} rows of ids for {rows} rows", "Give each row its ids in `units`.")
     if weights is None:
         return
     if len(weights) != rows:

@@ -159,6 +159,11 @@ def test_weights_that_are_none_are_refused(weights):
         PC().discover(seen(chain(), weights=weights))
 
 
+def test_ids_of_other_rows_are_refused():
+    with pytest.raises(DataError, match="5 rows of ids for 600 rows"):
+        PC().discover(seen(chain(), units=pd.DataFrame({"week": range(5)}), levels={"a": ("week",)}))
+
+
 def test_chi_squared_is_pearsons():
     table = (chain(300, 4) > 0).astype(int)[["a", "d"]]
     expected = stats.chi2_contingency(pd.crosstab(table["a"], table["d"]), correction=False)
