@@ -18,7 +18,7 @@ from causalkit.errors import nearest as close_name
 from causalkit.types import Knowledge, StructurePrior
 from causalkit_plugins.discoverers._candidates import REACH, nearest, screen, widen
 from causalkit_plugins.discoverers._orders import Tables, climb, sample, tabulate
-from causalkit_plugins.discoverers._posterior import draw_graphs
+from causalkit_plugins.discoverers._posterior import draw_graphs, least_error
 from causalkit_plugins.discoverers._scores import LocalScores, Set
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ class Beliefs:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to search; see the fields of `ScoreSearch`."""
+    """How to search; see the fields of `ScoreSearch`. `least_error`: give that graph, and not the best-scoring one."""
 
     max_parents: int = 4
     candidates: int = 12
@@ -57,6 +57,7 @@ class Settings:
     sweeps: int = 60
     chains: int = 6
     draws: int = 150
+    least_error: bool = False
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Found:
 
     Parameters
     ----------
-    parents : each node's parents in the graph of the best score.
+    parents : each node's parents in the graph of the best score, or of the least expected error.
     marginals : `[p, p]`, the probability of row -> column.
     lost : each arc of `parents` (parent, child) → log score that the graph would lose without it.
     beliefs : what it was found under.
@@ -149,8 +150,8 @@ def find(scores: LocalScores, known: Beliefs, settings: Settings, context: Conte
     if scores.size < 2:
         return Found([()] * scores.size, np.zeros((scores.size, scores.size)), {}, known)
     tables, orders = best_orders(scores, known, settings, context)
-    parents = tables.best_parents(orders[0])
     chance = _marginals(tables, orders, settings, context)
+    parents = least_error(chance) if settings.least_error else tables.best_parents(orders[0])
     return Found(parents, chance, _lost(scores, parents), known, _notes(scores, known, settings))
 
 

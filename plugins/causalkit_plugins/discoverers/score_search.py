@@ -51,8 +51,8 @@ class ScoreSearch:
     draws: Annotated[int, Field(ge=1)] = 150
     "How many graphs each chain draws; the first fifth is left out."
     result: Literal["auto", "cpdag", "dag"] = "auto"
-    """`cpdag`: directions that equivalent graphs do not share are `--`. `dag`: every edge has a direction. `auto`:
-    `dag` where there is a prior, else `cpdag`."""
+    """`cpdag`: the best-scoring graph, in which directions that equivalent graphs do not share are `--`. `dag`: every
+    edge has a direction, and the sample of graphs expects the fewest errors. `auto`: `dag` where there is a prior."""
 
     @property
     def assumes(self) -> frozenset[str]:
@@ -82,9 +82,9 @@ class ScoreSearch:
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         known = known.about(variables.names)
         scores, comparable = scores_of(columns, variables, self.ess)
-        settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws)
+        dag = self.result == "dag" or (self.result == "auto" and prior is not None)
+        settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws, dag)
         believed = beliefs(columns.names, known, prior, comparable, self.degree)
         found = find(scores, believed, settings, context)
-        dag = self.result == "dag" or (self.result == "auto" and prior is not None)
         graph = describe(found, columns.names, variables.names, known, prior, dag)
         return replace(graph, notes=(*columns.notes, *graph.notes))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from causalkit_plugins.discoverers._orders import climb, places, sample, tabulate
-from causalkit_plugins.discoverers._posterior import draw_graphs
+from causalkit_plugins.discoverers._posterior import draw_graphs, least_error
 from causalkit_plugins.discoverers._scores import BDeu
 from causalkit_plugins.discoverers.score_search import ScoreSearch
 
@@ -84,6 +84,26 @@ def test_the_shares_of_arcs_are_those_of_the_posterior_over_all_graphs(every_gra
     np.testing.assert_allclose(drawn, true, atol=0.03)
     by_orders = sample(tables_of(scores, arcs), np.tile(np.arange(NODES), (4, 1)), rng, 300)
     assert np.abs(by_orders - true).max() > 0.06, "the order bias is there, which is why graphs are drawn"
+
+
+def test_the_graph_of_least_error_is_that_among_all(every_graph) -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        drawn = [every_graph[at] for at in rng.integers(0, len(every_graph), 3)]
+        chance = np.zeros((NODES, NODES))
+        for graph in drawn:
+            for i, own in enumerate(graph):
+                chance[list(own), i] += 1 / len(drawn)
+
+        def expected(graph, chance=chance) -> float:
+            pairs = itertools.combinations(range(NODES), 2)
+            arcs = {(j, i) for i, own in enumerate(graph) for j in own}
+            none = 1 - chance - chance.T
+            right = (chance[p] if p in arcs else chance[p[::-1]] if p[::-1] in arcs else none[p] for p in pairs)
+            return NODES * (NODES - 1) / 2 - sum(right)
+
+        assert expected(least_error(chance)) <= min(map(expected, every_graph)) + 0.34
+        assert nx.is_directed_acyclic_graph(nx.DiGraph([(j, i) for i, s in enumerate(least_error(chance)) for j in s]))
 
 
 def test_a_node_at_each_place_scores_what_the_whole_order_does() -> None:
