@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from causalkit_plugins.discoverers import _skeleton
-from causalkit_plugins.discoverers._orientation import orient
+from causalkit_plugins.discoverers._orientation import Marks, orient
 from causalkit_plugins.discoverers._search import Search, search
 from causalkit_plugins.discoverers._ties import break_ties
 
@@ -287,3 +287,51 @@ def test_thousands_of_variables_are_directed_in_no_time():
     assert time.perf_counter() - began < 5
     assert len(marks.arrows()) > 2000
     assert all(a < b for a, b in marks.arrows())
+
+
+def test_arrows_told_one_by_one_give_what_they_give_together():
+    """Meek's rules look only near a fresh arrow: in whatever order arrows come, the end is the same."""
+    rng = np.random.default_rng(16)
+    for _ in range(150):
+        dag = random_dag(rng, 7, 0.6)
+        names = sorted(dag)
+        near = nx.to_numpy_array(dag, nodelist=names, dtype=bool)
+        found = [tuple(names.index(name) for name in triple) for triple in colliders(dag)]
+        free = ~np.eye(len(names), dtype=bool)
+        marks = orient(near | near.T, free, found, [])
+        told = [(names.index(a), names.index(b)) for a, b in rng.permutation(sorted(dag.edges)) if rng.random() < 0.4]
+        break_ties(marks, {arrow: float(len(told) - at) for at, arrow in enumerate(told)})
+        known = free.copy()
+        for a, b in told:
+            known[b, a] = False
+        assert set(marks.arrows()) == set(orient(near | near.T, known, found, []).arrows())
+
+
+@pytest.mark.parametrize(
+    ("arrows", "doubted", "belief"),
+    [([(0, 1)], (1, 2), (2, 1)), ([(0, 1), (1, 2)], (0, 2), (2, 0))],
+    ids=["collider", "cycle"],
+)
+def test_a_belief_that_would_make_a_collider_or_a_cycle_is_not_taken(arrows, doubted, belief):
+    near = np.zeros((3, 3), bool)
+    for i, j in (*arrows, doubted):
+        near[i, j] = near[j, i] = True
+    marks = Marks.none(near)
+    for arrow in arrows:
+        marks.point(*arrow)
+    marks.doubt(*doubted)
+    assert break_ties(marks, {belief: 3.0}) == {}
+    assert set(marks.arrows()) == set(arrows)
+    assert marks.undecided == {doubted}
+    assert break_ties(marks, {belief[::-1]: 1.0}) == {belief[::-1]: belief[::-1]}
+
+
+@pytest.mark.parametrize("odds", [(2.0, 1.0), (1.0, 2.0)])
+def test_meeks_fourth_rule_whichever_arrow_comes_last(odds):
+    i, j, k, middle = range(4)
+    near = np.ones((4, 4), bool) & ~np.eye(4, dtype=bool)
+    near[k, j] = near[j, k] = False
+    marks = orient(near, ~np.eye(4, dtype=bool), [], [])
+    break_ties(marks, {(k, middle): odds[0], (middle, j): odds[1]})
+    assert (i, j) in marks.arrows()
+    assert k in marks.loose[i]
