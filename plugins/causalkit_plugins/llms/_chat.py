@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -146,20 +147,20 @@ class Chat:
         try:
             choice = response.choices[0]
             text, refusal = choice.message.content or "", getattr(choice.message, "refusal", None)
+            text.encode("utf-8", "replace")
         except (AttributeError, IndexError, TypeError):
             raise Passing(self._clean(f"what came back is no completion: {str(response)[:_LONGEST]}")) from None
         if choice.finish_reason == "content_filter":
             refusal = refusal or "a filter of the provider"
         if choice.finish_reason == "length" and not text.strip():
             refusal = refusal or f"it was cut at {self.said.max_answer_tokens} tokens, before an answer"
-        usage = response.usage
-        prompt = f"{request.system}{request.prompt}"
+        prompt, usage = f"{request.system}{request.prompt}", response.usage
         return Reply(
             answer=hidden(text, self.key),
-            prompt_tokens=usage.prompt_tokens if usage else len(prompt) // _CHARACTERS + 1,
-            answer_tokens=usage.completion_tokens if usage else len(text) // _CHARACTERS + 1,
+            prompt_tokens=_count(usage, "prompt_tokens", prompt),
+            answer_tokens=_count(usage, "completion_tokens", text),
             log_probabilities=_of_choices(choice, request),
-            refused=self._clean(refusal) if refusal else "",
+            refused=self._clean(str(refusal)) if refusal else "",
             answered_by=self._clean(str(response.model or "")),
         )
 
@@ -215,13 +216,26 @@ def _is_strict(schema: Any) -> bool:
     return all(_is_strict(one) for one in schema.values())
 
 
+def _count(usage: Any, name: str, text: str) -> int:
+    """Tokens as the server counts them, else by the length of the text."""
+    told = getattr(usage, name, None)
+    return told if isinstance(told, int) and told >= 0 else len(text) // _CHARACTERS + 1
+
+
 def _of_choices(choice: Any, request: Request) -> dict[str, float]:
+    """Log-probabilities of the choices; empty where there are none, or none that can be read."""
     told, wanted = getattr(choice, "logprobs", None), choice_of(request.schema)
     content = getattr(told, "content", None) or ()
     if wanted is None or not content:
         return {}
-    tokens = [
-        Token(one.token, one.logprob, {other.token: other.logprob for other in one.top_logprobs or ()})
-        for one in content
-    ]
-    return choice_log_probabilities(tokens, *wanted)
+    try:
+        tokens = [
+            Token(
+                one.token, float(one.logprob), {other.token: float(other.logprob) for other in one.top_logprobs or ()}
+            )
+            for one in content
+        ]
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    found = choice_log_probabilities(tokens, *wanted)
+    return found if all(math.isfinite(told) for told in found.values()) else {}

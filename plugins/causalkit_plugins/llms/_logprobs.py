@@ -43,7 +43,7 @@ def choice_log_probabilities(tokens: Sequence[Token], name: str, choices: Sequen
             for other, told in token.top.items():
                 leads = _fitting(prefix + _without(other, head), choices) if other != token.text else []
                 if len(leads) == 1:
-                    mass[leads[0]] += math.exp(path + told)
+                    mass[leads[0]] += math.exp(min(path + told, 0.0))
             prefix, path = prefix + token.text[len(head) :], path + token.log_probability
             fits = _fitting(prefix, choices)
             if len(fits) <= 1:
@@ -52,7 +52,7 @@ def choice_log_probabilities(tokens: Sequence[Token], name: str, choices: Sequen
     said = prefix if prefix in choices else next(iter(_fitting(prefix, choices)), "") if prefix else ""
     if not said:
         return {}
-    mass[said] += math.exp(path)
+    mass[said] += math.exp(min(path, 0.0))
     return normalised(mass)
 
 

@@ -84,6 +84,8 @@ def answered(model: Any, body: dict[str, Any], fault: str, key: str, seen: dict[
     form = body.get("response_format", {}).get("json_schema", {}).get("schema")
     form = form or json.loads(prompt.rsplit("\n", 1)[-1])
     text = said(fault, key) if fault in SAID else fill(model, start, form).text
+    if fault in ODD:
+        return ODD[fault]
     if fault == "prose":
         text = f"Let me think. It must be this:\n```json\n{text}\n```\nI hope that helps."
     ids = model.ids(text)
@@ -102,6 +104,19 @@ SAID = {
     "echo": "Your key is {key}.",
 }
 """What a model may say, by fault."""
+_TOKENS = [{"token": '{"relation": "neither"}', "logprob": None, "bytes": None, "top_logprobs": None}]
+_ODD = {"index": 0, "message": {"role": "assistant", "content": '{"relation": "neither"}'}, "finish_reason": None}
+ODD: dict[str, Any] = {
+    "no-choices": {"choices": []},
+    "no-content": {"choices": [{"message": {"content": [{"type": "text"}]}}]},
+    "a-list": [1, 2],
+    "no-usage": {
+        "choices": [_ODD | {"logprobs": {"content": _TOKENS}}],
+        "usage": {"prompt_tokens": None},
+        "model": None,
+    },
+}
+"""Completions that are none, or lack what most have."""
 
 
 def said(fault: str, key: str) -> str:

@@ -130,6 +130,23 @@ def test_fault_51_bytes_that_are_no_completion_are_tried_again(server, kept):
     assert server.seen["requests"] == 3
 
 
+@pytest.mark.parametrize("fault", ["no-choices", "no-content", "a-list"])
+def test_fault_51_json_that_is_no_completion_is_tried_again_and_told(server, kept, fault):
+    server.faults(**{fault: 1})
+    assert server.model().ask(questions(1), RELATION, context=kept).reasons == {}
+    server.faults(**{fault: 100})
+    with pytest.raises(ModelUnavailable, match="completion"):
+        server.model(temperature=1.0, retries=1).ask(questions(1), RELATION, context=kept)
+
+
+def test_what_a_server_does_not_count_is_estimated(server, kept):
+    server.faults(**{"no-usage": 1})
+    told = server.model().ask(questions(1), RELATION, context=kept)
+    assert told.by_id == {"q0": {"relation": "neither"}}
+    assert told.log_probabilities == {}
+    assert told.usage.prompt_tokens > 0 < told.usage.answer_tokens
+
+
 @pytest.mark.parametrize("fault", ["cut", "stranger", "more"])
 def test_fault_51_malformed_json_is_mended_once(server, kept, fault):
     server.faults(**{fault: 1})
