@@ -134,7 +134,11 @@ def test_fault_55_what_is_hallucinated_is_no_edge(server, tmp_path):
     graph = "".join(p.read_text() for p in (tmp_path / "a" / "runs").rglob("discover/graph/object.json"))
     assert graph
     assert "fairy" not in graph + done.out
-    assert "have no valid answer" in graph
+    server.faults(stranger=10_000)
+    lost = run(write(tmp_path / "b", config(server)))
+    assert lost.code == 1
+    assert "got a valid answer" in lost.err
+    assert not list((tmp_path / "b" / "runs").rglob("graph/object.json"))
 
 
 def test_fault_50_a_tampered_answer_is_said_and_asked_again(server, own):
