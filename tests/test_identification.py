@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -432,3 +433,24 @@ def test_circle_marks_may_hide_a_common_cause():
     assert len(orientations(graph("a o-o b")).dags) == 3
     hidden = orientations(graph("a <-> b")).dags[0]
     assert set(hidden.edges) == {("unobserved(a, b)", "a"), ("unobserved(a, b)", "b")}
+
+
+def test_graphs_of_resamples_give_alternatives():
+    storm = np.random.default_rng(5).normal(size=200)
+    whole = graph("mailer -> bought", nodes=("storm",))
+    back = graph("storm -> mailer", "storm -> bought", "mailer -> bought")
+    drawn = replace(whole, resampled=(back, whole))
+    untrusted, _ = identify(shop(storm=storm), drawn)
+    alone, _ = identify(shop(storm=storm), whole)
+    assert untrusted.adjustment == alone.adjustment
+    assert (*alone.adjustment, "storm") in untrusted.alternatives
+    trusted, _ = identify(shop(storm=storm), drawn, trust_graph=True)
+    assert (trusted.adjustment, trusted.alternatives) == ((), (("storm",),))
+
+
+def test_resampled_graphs_that_do_not_identify_are_counted():
+    hidden = graph("mailer -> bought", "u -> mailer", "u -> bought")
+    found = replace(graph("mailer -> bought", nodes=("u",)), resampled=(hidden, graph("mailer -> bought")))
+    trusted, _ = identify(shop(), found, trust_graph=True)
+    assert trusted.identified
+    assert "in 1 of 2 resampled graphs the effect is not identified" in trusted.warnings

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from causalkit.errors import ConfigError, Problem, nearest
 from causalkit.identification.design import Design, read_design
 from causalkit.identification.graph_reading import read_trusted, read_untrusted, valid_instruments
-from causalkit.identification.reading import Reading
+from causalkit.identification.reading import Reading, over_resamples
 from causalkit.types import CausalGraph, Dataset, Estimand, Target, Variables
 
 __all__ = ["identify"]
@@ -71,7 +72,8 @@ def _read(design: Design, graph: CausalGraph | None, trust_graph: bool) -> Readi
     if graph is None:
         said = ("trust_graph is set, but no graph was discovered: the design decided alone",) if trust_graph else ()
         return Reading(design.adjustment, warnings=said)
-    return read_trusted(design, graph) if trust_graph else read_untrusted(design, graph)
+    read = read_trusted if trust_graph else read_untrusted
+    return over_resamples(read(design, graph), (partial(read, design, other) for other in graph.resampled))
 
 
 def _estimand(dataset: Dataset, design: Design, reading: Reading, target: Target) -> Estimand:
@@ -117,6 +119,7 @@ def _in_log_names(graph: CausalGraph, design: Design, variables: Variables | Non
         return graph
     return replace(
         graph,
+        resampled=tuple(_in_log_names(other, design, variables) for other in graph.resampled),
         nodes=tuple(renamed.get(n, n) for n in graph.nodes),
         edges=tuple(
             replace(e, source=renamed.get(e.source, e.source), target=renamed.get(e.target, e.target)) for e in graph

@@ -141,7 +141,7 @@ def _conditional_on_graph(work: Work, effects: Effects) -> Effects:
         columns.append(fitted.effects_.item["effect"].reindex(effects.item.index))
     together = pd.concat(columns, axis=1)
     table = effects.item.assign(graph_lower=together.min(axis=1), graph_upper=together.max(axis=1))
-    said = f"Ranges over graphs are over {len(columns)} adjustment sets of consistent orientations"
+    said = f"Ranges over graphs are over {len(columns)} adjustment sets of consistent orientations and resampled graphs"
     if len(made.estimand.alternatives) > MOST_GRAPHS:
         said += f", of {len(made.estimand.alternatives) + 1} there are"
     return replace(effects, item=table, assumptions=(*effects.assumptions, f"{said}."))

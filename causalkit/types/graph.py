@@ -93,6 +93,8 @@ class CausalGraph:
     opinions : every answer about a pair that the graph took into account, abstentions among them.
     latent : whether the graph allows for hidden common causes (a PAG): there `a -> b` says that a causes b, and
         not that nothing unseen causes both.
+    resampled : distinct graphs of some resamples of the rows, where a discoverer drew any: effects are read over these
+        too.
     """
 
     nodes: tuple[str, ...]
@@ -101,6 +103,7 @@ class CausalGraph:
     notes: tuple[str, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     latent: bool = False
+    resampled: tuple[CausalGraph, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[frozenset[str]] = set()
@@ -143,7 +146,8 @@ class CausalGraph:
         return tuple(e for e in self.edges if e.mark in ("--", "o-o"))
 
     def to_networkx(self) -> nx.DiGraph[str]:
-        """Every edge as `source → target` with attributes `mark`, `confidence`, and `strength` where it has one."""
+        """Every edge as `source → target` with attributes `mark`, `confidence`, and `strength` where it has one;
+        the graph attribute `latent` is 1 where hidden causes are allowed for."""
         import networkx as nx
 
         graph: nx.DiGraph[str] = nx.DiGraph()
@@ -151,6 +155,8 @@ class CausalGraph:
         for e in self.edges:
             strength = {} if e.strength is None else {"strength": float(e.strength)}
             graph.add_edge(e.source, e.target, mark=e.mark, confidence=float(e.confidence), **strength)
+        if self.latent:
+            graph.graph["latent"] = 1
         return graph
 
     @classmethod
@@ -166,7 +172,7 @@ class CausalGraph:
             )
             for a, b, data in graph.edges(data=True)
         )
-        return cls(tuple(str(n) for n in graph.nodes), tuple(edges))
+        return cls(tuple(str(n) for n in graph.nodes), tuple(edges), latent=bool(graph.graph.get("latent")))
 
     def to_adjacency(self) -> npt.NDArray[np.int8]:
         """`[n, n]`: row i, column j is 1 where `i -> j`; an undirected edge is 1 both ways."""

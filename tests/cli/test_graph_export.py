@@ -159,3 +159,9 @@ def test_strength_comes_back_where_an_edge_has_one() -> None:
     back = CausalGraph.from_gml(graph.to_gml())
     assert [edge.strength for edge in back.edges] == [0.25, None]
     assert "strength=0.25" in graph.to_dot()
+
+
+def test_a_graph_that_allows_for_hidden_causes_still_does_so() -> None:
+    graph = CausalGraph(("a", "b"), (Edge("a", "b", "o->"),), latent=True)
+    assert CausalGraph.from_gml(graph.to_gml()).latent
+    assert not CausalGraph.from_gml(CausalGraph(("a", "b"), graph.edges).to_gml()).latent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge
@@ -135,6 +136,14 @@ class Ensemble:
             f"{len(left_out)} edges left out, since what is known would make them part of a cycle": left_out,
         }
         return edges, tuple(text for text, holds in said.items() if holds)
+
+    def graphs(self, most: int) -> list[CausalGraph]:
+        """The first distinct graphs of the resamples, at most so many."""
+        distinct = dict.fromkeys(frozenset(one.edges) for one in self.drawn if not one.failure)
+        return [
+            CausalGraph(self.first.nodes, tuple(Edge(*edge[:3]) for edge in sorted(edges)), latent=self.first.latent)
+            for edges in islice(distinct, most)
+        ]
 
     def _acyclic(self, kept: Sequence[Tally]) -> tuple[dict[Pair, Pair], list[Pair], set[Pair]]:
         """Pair → (cause, effect), required edges and the surest first; then pairs that would have made a cycle."""

@@ -19,6 +19,8 @@ from causalkit_plugins.discoverers._resampling import Resampler
 
 __all__ = ["Bootstrap"]
 
+MOST_GRAPHS = 20
+"""Graphs of resamples that go with the result, for effects to be read over."""
 _KEPT_EVERY = 1.0
 """Seconds between two writes of how far it is."""
 
@@ -97,7 +99,13 @@ class Bootstrap:
         joined = {frozenset((e.source, e.target)) for e in edges}
         apart = [one for one in first.separations if frozenset((one.a, one.b)) not in joined]
         said = (f"{self.resamples} resamples of {sampler.what}", *_failures(drawn), *notes)
-        return replace(first, edges=edges, separations=tuple(apart), notes=(*first.notes, *said))
+        return replace(
+            first,
+            edges=edges,
+            separations=tuple(apart),
+            notes=(*first.notes, *said),
+            resampled=tuple(ensemble.graphs(MOST_GRAPHS)),
+        )
 
     def _given(self, prior: StructurePrior | None, pairs: Sequence[tuple[str, str]] | None) -> dict[str, Any]:
         given = {"prior": prior, "pairs": pairs}

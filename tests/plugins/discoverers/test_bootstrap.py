@@ -340,3 +340,10 @@ def test_marks_of_hidden_causes_are_kept():
     odd = [Drawn((Joined("a", "b", "o-o"),)), Drawn((Joined("a", "b", "o->"),))]
     edges, _ = Ensemble(odd, known, 0.5, latent).graph()
     assert [str(edge) for edge in edges] == ["a o-> b"]
+
+
+def test_graphs_of_resamples_go_with_the_result():
+    graph = Bootstrap(of=PC(), resamples=40).discover(table())
+    assert 1 <= len(graph.resampled) <= 20
+    assert len({frozenset(one.edges) for one in graph.resampled}) == len(graph.resampled)
+    assert all(one.nodes == graph.nodes for one in graph.resampled)
