@@ -88,11 +88,21 @@ def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_the_config_in_the_readme_is_valid_but_for_its_file(tmp_path: Path) -> None:
-    (text,) = blocks("yaml")
+    (text,) = blocks("yaml", "# mine.yaml")
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     config = load_config(path, registry=default_registry())
     assert config.estimate["pair"].use == "t-learner-eb"
+
+
+def test_the_graph_in_the_readme_can_be_drawn(tmp_path: Path) -> None:
+    (text,) = blocks("yaml", "use: fused")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"data: simulated\nestimate: difference-in-means\n{text}")
+    config = load_config(path, registry=default_registry())
+    assert config.discover is not None
+    made = default_registry().build("discoverer", {"use": config.discover.use, "params": config.discover.params})
+    assert type(made.model.provider).__name__ == "OpenAIModel"
 
 
 def test_the_plugin_in_the_readme_is_found_and_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
