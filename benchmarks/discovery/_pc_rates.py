@@ -12,7 +12,6 @@ import numpy as np
 from causalkit_plugins.discoverers._batches import Batch, BatchTest, Lists, Weakest, in_batches
 from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
-from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._skeleton import MOST_SETS, find_skeleton
 
 from causalkit.components import Context
@@ -118,8 +117,7 @@ def numbers(table: str, device: str = "") -> dict[str, Any]:
     data = np.load(table)
     size = data.shape[1]
     r = np.corrcoef(data.T)
-    levels = Levels(np.broadcast_to(np.intp(0), r.shape), np.broadcast_to(float(len(data)), r.shape), [None])
-    test = Counted(FisherZ([r], levels, device or None))
+    test = Counted(FisherZ(r, np.broadcast_to(float(len(data)), r.shape), device or None))
     allowed = ~np.eye(size, dtype=bool)
     began = time.perf_counter()
     found = find_skeleton(test, allowed, np.zeros_like(allowed), ALPHA, None, Context())

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from causalkit_plugins.discoverers._arrays import Arrays
 from causalkit_plugins.discoverers._batches import Batch, Bools, EachVariable, Floats, Ints, Weakest
-from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._partial import squared
 
 _RIDGE = 1e-10
@@ -19,40 +18,40 @@ _ONE = 1 - 1e-15
 
 
 class FisherZ:
-    """`sqrt(n - l - 3) * atanh|r|` against the normal law (Fisher 1924), r from correlation matrices.
+    """`sqrt(n - l - 3) * atanh|r|` against the normal law (Fisher 1924), r from correlations.
 
     The test rejects at `alpha` where `|r| > tanh(z / sqrt(n - l - 3))`, z the upper alpha/2 quantile. Its
     strength is |r|.
 
     Parameters
     ----------
-    correlations : for each level, `[p, p]`.
-    levels : which level, and how many units, for each pair.
+    correlations : `[p, p]`.
+    units : `[p, p]`, how many units stand behind each pair.
     device : where to test: None is numpy on the CPU, else what torch calls it.
     """
 
     scale = "absolute partial correlation"
 
-    def __init__(self, correlations: list[Floats], levels: Levels, device: str | None = None) -> None:
-        self.levels = levels
+    def __init__(self, correlations: Floats, units: Floats, device: str | None = None) -> None:
+        self.units = units
         self.on = Arrays(device)
         self.cells = self.on.cells
-        self.correlations = [self.on.put(r + _RIDGE * np.eye(len(r))) for r in correlations]
+        self.correlations = self.on.put(correlations + _RIDGE * np.eye(len(correlations)))
 
     def __call__(self, i: int, sets: Ints, targets: Ints) -> Floats:
-        one = np.array([i])
-        freedom = self.levels.units[one[:, None], targets] - sets.shape[1] - 3
-        r2 = self.on.get(self._squared(one, sets[None], targets[None], freedom))[0]
-        return normal_p(np.sqrt(np.where(np.isinf(r2), np.nan, r2)), freedom)
+        return self.measured(i, sets, targets)[0]
+
+    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
+        """P and |r|, `[c, t]` each, of i and `targets` given `sets` (`[c, l]`); NaN where it cannot be told."""
+        freedom = self.units[[[i]], targets] - sets.shape[1] - 3
+        r2 = self.on.get(self._squared(np.array([i]), sets[None], targets[None], freedom))[0]
+        r = np.sqrt(np.where(np.isinf(r2), np.nan, r2))
+        return normal_p(r, freedom), r
 
     def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
         """P and |r| `[n]` of i and j given nothing."""
-        r = np.full(len(i), np.nan)
-        level = self.levels.of_pair[i, j]
-        for one, correlation in enumerate(self.correlations):
-            at = np.flatnonzero(level == one)
-            r[at] = self.on.get(abs(correlation[self.on.put(i[at]), self.on.put(j[at])]))
-        return self._p(r, self.levels.units[i, j] - 3), r
+        r = self.on.get(abs(self.correlations[self.on.put(i), self.on.put(j)]))
+        return self._p(r, self.units[i, j] - 3), r
 
     def weakest(self, batch: Batch) -> Weakest:
         """The set of least |r|, which has the greatest p, for each variable and target."""
@@ -86,20 +85,13 @@ class FisherZ:
         return np.asarray(self.on.get(torch.erfc(z / 2**0.5)))
 
     def _freedom(self, batch: Batch) -> Floats:
-        return np.asarray(self.levels.units[batch.i[:, None], batch.targets] - batch.level - 3)
+        return np.asarray(self.units[batch.i[:, None], batch.targets] - batch.level - 3)
 
     def _squared(self, i: Ints, sets: Ints, targets: Ints, freedom: Floats) -> Any:
-        """r² `[m, c, t]` at each pair's level; inf where it cannot be told."""
-        where = self.on.put(i), self.on.put(sets), self.on.put(targets)
-        r2 = squared(self.correlations[0], *where)
-        by_pair = r2.swapaxes(1, 2)
-        level = self.levels.of_pair[i[:, None], targets]
-        for one, correlation in enumerate(self.correlations[1:], 1):
-            if (at := level == one).any():
-                at = self.on.put(at)
-                by_pair[at] = squared(correlation, *where).swapaxes(1, 2)[at]
+        """r² `[m, c, t]`; inf where it cannot be told."""
+        r2 = squared(self.correlations, self.on.put(i), self.on.put(sets), self.on.put(targets))
         if (few := ~(freedom >= 1)).any():
-            by_pair[self.on.put(few)] = float("inf")
+            r2.swapaxes(1, 2)[self.on.put(few)] = float("inf")
         return r2
 
 
@@ -112,12 +104,6 @@ def normal_p(r: Floats, freedom: Floats) -> Floats:
     return np.asarray(erfc(z / np.sqrt(2)))
 
 
-def _by_level(levels: Levels, i: int, targets: Ints) -> list[tuple[int, Ints]]:
-    """Places of `targets` that are compared with `i` at each level."""
-    own = levels.of_pair[i, targets]
-    return [(int(level), np.flatnonzero(own == level)) for level in np.unique(own) if level >= 0]
-
-
 class WilksLambda(EachVariable):
     """The likelihood-ratio test of two blocks of columns given others, where some variables are one-hot.
 
@@ -127,55 +113,52 @@ class WilksLambda(EachVariable):
 
     Parameters
     ----------
-    correlations : for each level, `[q, q]` over all columns.
+    correlations : `[q, q]` over all columns.
     blocks : for each variable, its columns.
-    levels : which level, and how many units, for each pair of variables.
+    units : how many units there are.
     """
 
     scale = "partial correlation of the two blocks, sqrt(1 - lambda),"
 
-    def __init__(self, correlations: list[Floats], blocks: list[Ints], levels: Levels) -> None:
+    def __init__(self, correlations: Floats, blocks: list[Ints], units: float) -> None:
         self.sizes = np.array([len(block) for block in blocks])
-        self.levels = levels
+        self.units = units
         self.width = int(self.sizes.max())
-        self.padded = [_padded(r + _RIDGE * np.eye(len(r)), blocks, self.width) for r in correlations]
+        self.padded = _padded(correlations + _RIDGE * np.eye(len(correlations)), blocks, self.width)
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and strength, `[c, t]` each; NaN where it cannot be told."""
-        p, strength = np.full((2, len(sets), len(targets)), np.nan)
-        for level, at in _by_level(self.levels, i, targets):
-            given = np.repeat(sets, len(at), axis=0)
-            target = np.tile(targets[at], len(sets))
-            outside = ~(given == target[:, None]).any(axis=1)
-            found = np.full((2, len(target)), np.nan)
-            found[:, outside] = self._pairs(self.padded[level], i, given[outside], target[outside])
-            p[:, at], strength[:, at] = found.reshape(2, len(sets), len(at))
+        given = np.repeat(sets, len(targets), axis=0)
+        target = np.tile(targets, len(sets))
+        outside = ~(given == target[:, None]).any(axis=1)
+        found = np.full((2, len(target)), np.nan)
+        found[:, outside] = self._pairs(i, given[outside], target[outside])
+        p, strength = found.reshape(2, len(sets), len(targets))
         return p, strength
 
-    def _pairs(self, r: Floats, i: int, given: Ints, target: Ints) -> tuple[Floats, Floats]:
+    def _pairs(self, i: int, given: Ints, target: Ints) -> tuple[Floats, Floats]:
         from scipy.special import chdtrc
 
         first = np.full((len(target), 1), i)
         log_lambda = (
-            self._logdet(r, np.hstack([given, first, target[:, None]]))
-            + self._logdet(r, given)
-            - self._logdet(r, np.hstack([given, first]))
-            - self._logdet(r, np.hstack([given, target[:, None]]))
+            self._logdet(np.hstack([given, first, target[:, None]]))
+            + self._logdet(given)
+            - self._logdet(np.hstack([given, first]))
+            - self._logdet(np.hstack([given, target[:, None]]))
         )
         a, b, held = self.sizes[i], self.sizes[target], self.sizes[given].sum(axis=1)
-        n = self.levels.units[i, target]
         strength = np.sqrt(np.clip(-np.expm1(log_lambda), 0, 1))
-        single = normal_p(strength, n - held - 3)
-        factor = n - 1 - held - (a + b + 1) / 2
+        single = normal_p(strength, self.units - held - 3)
+        factor = self.units - 1 - held - (a + b + 1) / 2
         several = np.where(factor >= 1, chdtrc(a * b, np.maximum(-factor * log_lambda, 0)), np.nan)
         return np.where(a * b == 1, single, several), strength
 
-    def _logdet(self, r: Floats, variables: Ints) -> npt.NDArray[np.float64]:
+    def _logdet(self, variables: Ints) -> npt.NDArray[np.float64]:
         if variables.shape[1] == 0:
             return np.zeros(len(variables))
         held = variables.shape[1] * self.width
         columns = (variables[:, :, None] * self.width + np.arange(self.width)).reshape(len(variables), held)
-        return np.asarray(np.linalg.slogdet(r[columns[:, :, None], columns[:, None, :]])[1])
+        return np.asarray(np.linalg.slogdet(self.padded[columns[:, :, None], columns[:, None, :]])[1])
 
 
 def _padded(correlation: Floats, blocks: list[Ints], width: int) -> Floats:

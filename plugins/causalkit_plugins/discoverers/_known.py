@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
-from causalkit_plugins.discoverers._gaussian import normal_p
-from causalkit_plugins.discoverers._partial import squared
+from causalkit_plugins.discoverers._gaussian import FisherZ, normal_p
 
 _RIDGE = 1e-10
 _FLAT = 1e-7
@@ -47,7 +46,7 @@ class KnownZ(EachVariable):
         self.values = np.where(self.known, values, 0)
         self.weights = np.ones(len(values)) if weights is None else weights
         self.whole = self.known.all(axis=0)
-        self.complete = CompleteZ(*correlations(self.values, weights))
+        self.complete = FisherZ(*correlations(self.values, weights))
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
         """P and |r|, `[c, t]` each; NaN where it cannot be told."""
@@ -77,26 +76,6 @@ class KnownZ(EachVariable):
         able = (a > 1e-8 * count) & (b > 1e-8 * count)
         r = np.where(able, np.abs(both) / np.sqrt(np.where(able, a * b, 1)), np.nan)
         return normal_p(r, count - len(given) - 3), r
-
-
-class CompleteZ(EachVariable):
-    """Fisher's z of partial correlations, from one table of them; its strength is |r|.
-
-    Parameters
-    ----------
-    r, counts : `[p, p]`; the count of a pair is n of all its tests.
-    """
-
-    def __init__(self, r: Floats, counts: Floats) -> None:
-        self.r = r + _RIDGE * np.eye(len(r))
-        self.counts = counts
-
-    def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
-        """P and |r|, `[c, t]` each; NaN where it cannot be told."""
-        found = squared(self.r, np.array([i]), sets[None], targets[None])[0]
-        r = np.sqrt(np.where(np.isinf(found), np.nan, found))
-        r = np.broadcast_to(r, (len(sets), len(targets)))
-        return normal_p(r, np.broadcast_to(self.counts[i, targets] - sets.shape[1] - 3, r.shape)), r
 
 
 class KnownRows(EachVariable):

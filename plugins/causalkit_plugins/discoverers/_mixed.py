@@ -7,7 +7,6 @@ import numpy as np
 from causalkit_plugins.discoverers._batches import Bools, EachVariable, Floats, Ints
 from causalkit_plugins.discoverers._gaussian import WilksLambda
 from causalkit_plugins.discoverers._known import KnownZ, correlations
-from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._score import ClusterScore
 
@@ -58,5 +57,4 @@ def linear(cells: Cells) -> EachVariable:
     if all(len(block) == 1 for block in cells.blocks):
         return KnownZ(cells.values[:, [int(block[0]) for block in cells.blocks]], cells.weights)
     r, counts = correlations(np.nan_to_num(cells.values), cells.weights)
-    size = len(cells.blocks)
-    return WilksLambda([r], cells.blocks, Levels(np.zeros((size, size), np.intp), np.full((size, size), counts[0, 0])))
+    return WilksLambda(r, cells.blocks, float(counts[0, 0]))

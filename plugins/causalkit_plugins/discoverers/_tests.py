@@ -14,7 +14,6 @@ from causalkit_plugins.discoverers._columns import Columns, prepare
 from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
 from causalkit_plugins.discoverers._known import KnownRows, correlations
-from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._mixed import Mixed, linear
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import Routed, Routes, routes
@@ -82,7 +81,7 @@ def choose(
     columns = prepare(variables, asked, missing_allowed=True)
     found = routes(variables, columns.names)
     if len(columns.names) < 2:
-        return columns, FisherZ([np.eye(len(columns.names))], _levels(np.eye(len(columns.names))))
+        return columns, FisherZ(*np.ones((2, len(columns.names), len(columns.names))))
     if not found.plain:
         return _routed(variables, columns, asked, found)
     if columns.codes is not None:
@@ -90,10 +89,6 @@ def choose(
             columns = prepare(variables.repeated(), asked, missing_allowed=True)
         return columns, _by_tables(columns, statistic)
     return columns, _by_scores(columns, variables.weights, asked, device)
-
-
-def _levels(counts: Floats) -> Levels:
-    return Levels(np.broadcast_to(np.intp(0), counts.shape), counts, [None])
 
 
 def _by_tables(columns: Columns, statistic: Statistic) -> EachVariable:
@@ -116,7 +111,7 @@ def _by_scores(columns: Columns, weights: Floats | None, asked: str, device: str
     if lacking or not single:
         return linear(cells)
     r, counts = correlations(columns.scores, weights)
-    return FisherZ([r], _levels(counts), device)
+    return FisherZ(r, counts, device)
 
 
 def _routed(variables: Variables, columns: Columns, asked: str, found: Routes) -> tuple[Columns, BatchTest]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from causalkit_plugins.discoverers._gaussian import WilksLambda
-from causalkit_plugins.discoverers._levels import Levels, compare_at
+from causalkit_plugins.discoverers._routes import routes
 from causalkit_plugins.discoverers.pc import PC
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -242,11 +242,11 @@ def test_levels_that_others_fix_are_coarser():
     week = np.arange(480) // 10
     units = pd.DataFrame({"week": week, "month": week // 4})
     table = pd.DataFrame({"budget": rng.normal(size=12)[week // 4], "rain": rng.normal(size=48)[week]})
-    found = compare_at(
-        variables(table, levels={"budget": ("month",), "rain": ("week",)}, units=units), ("budget", "rain")
-    )
-    assert found.units[0, 1] == 12
-    assert found.groups[found.of_pair[0, 1]].max() == 11
+    levels = {"budget": ("month",), "rain": ("week",)}
+    found = routes(variables(table, levels=levels, units=units), ("budget", "rain"))
+    (place,) = {int(at) for at in found.of(0, np.array([1])).ravel()}
+    assert found.places[place].ids == ("month",)
+    assert found.places[place].unit.max() == 11
 
 
 def test_discrete_counts_are_scaled_to_units():
@@ -346,9 +346,8 @@ def test_parameters_and_cancellation():
 def test_a_set_that_holds_every_target_of_its_level_is_no_test():
     """With one-hot columns at two levels, a set may be all that is left to test: nothing, not a crash."""
     rng = np.random.default_rng(3)
-    levels = Levels(np.zeros((3, 3), np.intp), np.full((3, 3), 500.0), [None])
     scores = rng.normal(size=(500, 4))
-    test = WilksLambda([np.corrcoef(scores.T)], [np.array([0]), np.array([1]), np.array([2, 3])], levels)
+    test = WilksLambda(np.corrcoef(scores.T), [np.array([0]), np.array([1]), np.array([2, 3])], 500)
     found = test(0, np.array([[1]]), np.array([1]))
     assert found.shape == (1, 1) and np.isnan(found).all()
 

@@ -11,7 +11,6 @@ from causalkit_plugins.discoverers import _tables
 from causalkit_plugins.discoverers._batches import Batch, Lists, Plain, in_batches, too_many
 from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
-from causalkit_plugins.discoverers._levels import Levels
 from causalkit_plugins.discoverers._separators import Separators
 from causalkit_plugins.discoverers._skeleton import find_skeleton
 from causalkit_plugins.discoverers._votes import middle_shares, unshielded
@@ -38,12 +37,8 @@ def subsets(members, level: int) -> np.ndarray:
     return np.array(chosen, np.intp).reshape(len(chosen), level)
 
 
-def one_level(size: int, units: float = ROWS) -> Levels:
-    return Levels(np.zeros((size, size), np.intp), np.full((size, size), units), [None])
-
-
 def fisher(data: np.ndarray, device: str | None = None) -> FisherZ:
-    return FisherZ([np.corrcoef(data.T)], one_level(data.shape[1], len(data)), device)
+    return FisherZ(np.corrcoef(data.T), np.full((data.shape[1],) * 2, float(len(data))), device)
 
 
 def plain_partial(r: np.ndarray, i: int, j: int, given: tuple[int, ...]) -> float:
@@ -56,14 +51,13 @@ def plain_partial(r: np.ndarray, i: int, j: int, given: tuple[int, ...]) -> floa
 @pytest.mark.parametrize("device", [None, "cpu"], ids=["numpy", "torch"])
 @pytest.mark.parametrize("level", [0, 1, 2, 3, 4])
 def test_the_weakest_of_a_batch_is_that_of_partial_correlations_one_by_one(level, device):
-    """Pairs are compared at two levels of different correlations and units; one pair has too few units."""
+    """Pairs have different units behind them; one pair has too few."""
     rng = np.random.default_rng(level)
     size = 8
-    matrices = [np.corrcoef(linear(size, seed).T) for seed in (1, 2)]
-    where = rng.integers(0, 2, (size, size))
-    units = np.where(where == 0, 600.0, 90.0)
+    correlations = np.corrcoef(linear(size, 1).T)
+    units = rng.choice([600.0, 90.0], (size, size))
     units[2, 5] = 3 + level
-    test = FisherZ(matrices, Levels(where, units, [None, None]), device)
+    test = FisherZ(correlations, units, device)
     pools = np.array([[at for at in range(size) if at != i] for i in (2, 3, 6)])
     places = subsets(range(size - 1), level)
     batch = Batch(np.array([2, 3, 6]), pools, places, pools)
@@ -77,7 +71,7 @@ def test_the_weakest_of_a_batch_is_that_of_partial_correlations_one_by_one(level
             assert not apart[row, :, at].any()
             untold += len(outside)
             continue
-        r = {c: plain_partial(matrices[where[i, j]], i, j, tuple(pools[row, places[c]])) for c in outside}
+        r = {c: plain_partial(correlations, i, j, tuple(pools[row, places[c]])) for c in outside}
         least = min(r, key=lambda c: r[c])
         assert best.place[row, at] == least
         assert best.strength[row, at] == pytest.approx(r[least], abs=1e-7)
