@@ -206,7 +206,8 @@ class Discoverer(Protocol):
     What it may say beside: `takes_prior = True`: `discover` takes the keyword `prior: StructurePrior | None`, beliefs
     that weigh with the data; `takes_pairs = True`: it takes the keyword `pairs: Sequence[tuple[str, str]] | None`, the
     only pairs to ask about; `takes_weights = True`: it reads `Variables.weights`; others are given rows repeated by
-    them. Each may be a property, for a discoverer that holds others.
+    them; `reads_names = True`: what columns are called matters, as to a language model, and is no fault. Each may be a
+    property, for a discoverer that holds others.
     """
 
     def discover(

@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import networkx as nx
+import numpy as np
 
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Opinion, StructurePrior
 from causalkit_plugins.discoverers._likelihood import Pair
 
 __all__ = ["orient_after", "with_evidence"]
 
+LEAST = float(np.log(2))
+"""Log odds of a direction from which an edge takes it."""
+
 
 def orient_after(graph: CausalGraph, prior: StructurePrior, knowledge: Knowledge) -> CausalGraph:
     """Direct `--` edges by the prior, the surest first: for a discoverer that takes none.
 
-    What knowledge rules out, what would close a cycle, and what would make two causes meet that no edge joins stays
-    undirected.
+    Odds below 2 to 1 direct none. What knowledge rules out, what would close a cycle, and what would make two causes
+    meet that no edge joins stays undirected.
     """
     arrows = graph.directed()
     sure = {frozenset((e.source, e.target)): _odds(prior, e) for e in graph if e.mark == "--"}
@@ -26,7 +30,7 @@ def orient_after(graph: CausalGraph, prior: StructurePrior, knowledge: Knowledge
         edge = edges[pair]
         a, b = (edge.source, edge.target) if odds > 0 else (edge.target, edge.source)
         meets = any(frozenset((c, a)) not in edges for c in arrows.predecessors(b))
-        if odds and knowledge.allows(a, b) and not meets and not nx.has_path(arrows, b, a):
+        if abs(odds) >= LEAST and knowledge.allows(a, b) and not meets and not nx.has_path(arrows, b, a):
             arrows.add_edge(a, b)
             edges[pair] = replace(edge, source=a, target=b, mark="->")
     return replace(graph, edges=tuple(edges.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -13,25 +13,42 @@ from causalkit_plugins.discoverers._orientation import orient
 from causalkit_plugins.discoverers._structure import Found
 
 Arc = tuple[int, int]
+FIRM = 2.0
+"""`firm`: how many drawn graphs must point one way for each that points the other. A convention: at 2 to 1, no more
+than a third of the directions given is expected to be wrong."""
 
 
 def describe(
-    found: Found, names: Sequence[str], nodes: Sequence[str], known: Knowledge, prior: StructurePrior | None, dag: bool
+    found: Found,
+    names: Sequence[str],
+    nodes: Sequence[str],
+    known: Knowledge,
+    prior: StructurePrior | None,
+    directed: Collection[Arc],
 ) -> CausalGraph:
-    """The graph over `nodes`, of which `names` took part: with every direction, or those that equivalent graphs share.
+    """The graph over `nodes`, of which `names` took part; arcs that are not in `directed` become `--`.
 
     An edge's confidence is the probability of what it says: of the arc, or for `--` of an edge either way.
     """
-    compelled = {(j, i) for i, own in enumerate(found.parents) for j in own} if dag else shared(found)
     edges = []
     for child, own in enumerate(found.parents):
         for parent in own:
-            arc = (parent, child) if (parent, child) in compelled else None
-            edges.append(_edge(found, names, (parent, child), arc is not None, known, prior))
+            arc = (parent, child)
+            edges.append(_edge(found, names, arc, arc in directed, known, prior))
     joined = {frozenset((edge.source, edge.target)) for edge in edges}
     edges += [_required(a, b, known) for a, b in sorted(known.required) if {a, b} not in joined]
     edges.sort(key=lambda edge: (edge.source, edge.target))
     return CausalGraph(tuple(nodes), tuple(edges), notes=tuple(found.notes))
+
+
+def arcs(found: Found) -> set[Arc]:
+    """All (parent, child)."""
+    return {(parent, child) for child, own in enumerate(found.parents) for parent in own}
+
+
+def firm(found: Found) -> set[Arc]:
+    """Arcs that graphs drawn from the posterior have `FIRM` times as often as the reverse."""
+    return {(i, j) for i, j in arcs(found) if found.marginals[i, j] >= FIRM * found.marginals[j, i]}
 
 
 def shared(found: Found) -> set[Arc]:

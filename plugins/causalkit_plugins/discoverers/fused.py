@@ -37,7 +37,7 @@ class Fused:
     table: the share of its answers that come from knowledge and are no blind draws. It is estimated from the edges that
     the data orient and from a gate: graphs grown on half of the rows from the model's directions and from their
     reverse, scored on the other half. Then the data discoverer searches again with the log odds as a soft prior; `pc`
-    takes them for ties alone. Edges that stay undirected are directed by them afterwards.
+    takes them for ties alone. Of a discoverer that takes no prior, undirected edges are directed by them afterwards.
 
     The sum is an estimate under stated assumptions: what the data discoverer assumes; that answers about different
     pairs are independent given the graph; and that the model knows as much of edges that the data cannot orient as of
@@ -114,12 +114,13 @@ class Fusing:
         weighed = weigh(self.alone, opinions, table, self.split, tempering, trust, context.under("gate"))
         if not any(weighed.prior.edges.values()):
             return self.alone, weighed
-        graph = self.alone
         if getattr(self.data, "takes_prior", False):
             given: dict[str, Any] = {"prior": weighed.prior}
             graph = self.data.discover(self.variables, self.knowledge, **given, context=context.under("data"))
-        own = self.variables.knowledge()
-        graph = orient_after(graph, weighed.prior, own if self.knowledge is None else own.merged(self.knowledge))
+        else:
+            own = self.variables.knowledge()
+            known = own if self.knowledge is None else own.merged(self.knowledge)
+            graph = orient_after(self.alone, weighed.prior, known)
         return with_evidence(graph, weighed.prior, opinions), weighed
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from causalkit.components import Context, component
 from causalkit.types import CausalGraph, Knowledge, StructurePrior, Variables
 from causalkit_plugins.discoverers._columns import prepare
-from causalkit_plugins.discoverers._score_graph import describe
+from causalkit_plugins.discoverers._score_graph import arcs, describe, firm, shared
 from causalkit_plugins.discoverers._score_levels import scores_of
 from causalkit_plugins.discoverers._structure import Settings, beliefs, find, unknown
 
@@ -52,7 +52,8 @@ class ScoreSearch:
     "How many graphs each chain draws; the first fifth is left out."
     result: Literal["auto", "cpdag", "dag"] = "auto"
     """`cpdag`: the best-scoring graph, in which directions that equivalent graphs do not share are `--`. `dag`: every
-    edge has a direction, and the sample of graphs expects the fewest errors. `auto`: `dag` where there is a prior."""
+    edge has a direction, and the sample of graphs expects the fewest errors. `auto`: without a prior `cpdag`; with one
+    `dag`, in which edges are `--` where less than 2 of 3 graphs that join the two agree on the direction."""
 
     @property
     def assumes(self) -> frozenset[str]:
@@ -82,9 +83,12 @@ class ScoreSearch:
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         known = known.about(variables.names)
         scores, comparable = scores_of(columns, variables, self.ess)
-        dag = self.result == "dag" or (self.result == "auto" and prior is not None)
-        settings = Settings(self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws, dag)
+        weighed = self.result == "dag" or (self.result == "auto" and prior is not None)
+        settings = Settings(
+            self.max_parents, self.candidates, self.starts, self.sweeps, self.chains, self.draws, weighed
+        )
         believed = beliefs(columns.names, known, prior, comparable, self.degree)
         found = find(scores, believed, settings, context)
-        graph = describe(found, columns.names, variables.names, known, prior, dag)
+        directed = arcs(found) if self.result == "dag" else firm(found) if weighed else shared(found)
+        graph = describe(found, columns.names, variables.names, known, prior, directed)
         return replace(graph, notes=(*columns.notes, *graph.notes))

@@ -83,7 +83,7 @@ def fused(data: Any, says: str, world: str = "gaussian", **fields: Any) -> Fused
     return Fused(data=data, model=Expert(world=world, says=says), **fields)  # type: ignore[arg-type]
 
 
-DATA = [PC(), ScoreSearch(result="cpdag", starts=4, sweeps=20)]
+DATA = [PC(), ScoreSearch(starts=4, sweeps=20)]
 
 
 @pytest.mark.parametrize("data", DATA, ids=("pc", "score-search"))
@@ -169,6 +169,8 @@ def test_directing_afterwards_makes_no_cycle_and_no_collider() -> None:
     assert orient_after(ring, StructurePrior({("c", "a"): 2.0}), Knowledge()) == ring
     ruled = Knowledge(forbidden=frozenset({("b", "c")}))
     assert orient_after(chain, StructurePrior({("b", "c"): 2.0}), ruled) == chain
+    assert orient_after(chain, StructurePrior({("b", "c"): 0.6}), Knowledge()) == chain
+    assert orient_after(chain, StructurePrior({("b", "c"): 0.8}), Knowledge()) != chain
 
 
 def test_the_gate_weighs_a_model_and_its_reverse_alike_but_for_the_sign() -> None:

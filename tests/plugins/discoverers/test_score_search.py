@@ -154,6 +154,15 @@ def test_a_prior_decides_what_data_leave_open_and_nothing_that_they_tell() -> No
         assert graph.edge("a", "b").confidence > 0.8
 
 
+def test_what_neither_data_nor_prior_says_stays_open_unless_a_dag_is_wanted() -> None:
+    elsewhere = StructurePrior({("a", "d"): 1.0, ("d", "a"): -1.0}, source="a guess")
+    assert marks(QUICK.discover(table(), prior=elsewhere)) == {"a -- b", "a -> d", "c -> d"}
+    weak = StructurePrior({("a", "b"): 0.1, ("b", "a"): -0.1}, source="a guess")
+    assert "a -- b" in marks(QUICK.discover(table(), prior=weak))
+    dag = ScoreSearch(result="dag").discover(table(), prior=elsewhere)
+    assert marks(dag) - {"a -> b", "b -> a"} == {"a -> d", "c -> d"}
+
+
 def test_a_prior_that_is_no_prior_is_refused() -> None:
     with pytest.raises(ConfigError, match="aa: no such variable"):
         QUICK.discover(table(), prior=StructurePrior({("aa", "b"): 1.0}))
