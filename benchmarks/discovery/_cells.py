@@ -18,7 +18,7 @@ from causalkit.components import Context
 from causalkit.types import CausalGraph, Knowledge, Opinion, Variables
 
 CONFIG = {"score": "bdeu", "ess": 4.0, "starts": 4, "sweeps": 20, "chains": 4, "draws": 40, "result": "dag"}
-"""Of `score-search`, in every cell and row."""
+"""Of `score-search`, in every cell and row, but for `data only, CPDAG`."""
 TEMPERING = 0.5
 BESIDE = 6
 DAVINCI = ("text-davinci-002", "text-davinci-003")
@@ -61,6 +61,8 @@ def measure(cell: Cell) -> Measured:
     data = ck.build("discoverer", "score-search", **CONFIG)
     fusing = begun(data, variables, context)
     found.shd["data only"] = shd(fusing.alone, network.edges)
+    cpdag = ck.build("discoverer", "score-search", **{**CONFIG, "result": "cpdag"})
+    found.shd["data only, CPDAG"] = shd(cpdag.discover(variables, context=context.under("data")), network.edges)
     found.shd["model only"] = shd(_model_only(variables, answers), network.edges)
     found.shd["hard"] = shd(data.discover(variables, _hard(answers), context=context.under("data")), network.edges)
     _fuse(found, "soft", fusing, answers, table, network, context, trust=1.0)
