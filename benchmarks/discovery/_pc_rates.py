@@ -70,10 +70,10 @@ def discrete(table: str, graph: str) -> dict[str, Any]:
     from causallearn.utils.cit import CIT
 
     codes = np.load(table)
-    size, rows = codes.shape[1], len(codes)
+    size = codes.shape[1]
     found: dict[str, Any] = {}
     for statistic, theirs in (("g2", "gsq"), ("chi2", "chisq")):
-        test = GSquared(codes, np.full((size, size), float(rows)), statistic)
+        test = GSquared(codes, statistic)
         i, j = np.triu_indices(size, 1)
         test.marginal(i, j)  # once: what is imported late, and the tables of every pair
         joined = np.zeros((size, size), bool)

@@ -107,15 +107,16 @@ class EachVariable:
 
     def weakest(self, batch: Batch) -> Weakest:
         """The set of greatest p for each variable and target."""
-        shape = batch.targets.shape
-        p, strength, place = np.empty(shape), np.empty(shape), np.empty(shape, np.intp)
-        untold = 0
-        for row, (i, sets, targets) in enumerate(zip(batch.i, batch.sets, batch.targets, strict=True)):
-            told, size = self._outside(int(i), sets, targets)
-            untold += int(np.isnan(told).sum()) - int((sets[:, :, None] == targets).sum())
-            place[row] = np.where(np.isnan(told), -1, told).argmax(axis=0)
-            p[row], strength[row] = told[place[row], range(len(targets))], size[place[row], range(len(targets))]
-        return Weakest(p, strength, place, untold)
+        sets, targets = batch.sets, batch.targets
+        p, strength = np.empty((2, len(batch.i), len(batch.places), targets.shape[1]))
+        for row, i in enumerate(batch.i.tolist()):
+            p[row], strength[row] = self.measured(i, sets[row], targets[row])
+        inside = (sets[:, :, :, None] == targets[:, None, None]).any(axis=2)
+        p[inside] = np.nan
+        unclear = np.isnan(p)
+        place = np.where(unclear, -1, p).argmax(axis=1)
+        p, strength = (np.take_along_axis(of, place[:, None], axis=1)[:, 0] for of in (p, strength))
+        return Weakest(p, strength, place, int(unclear.sum() - inside.sum()))
 
     def separating(self, batch: Batch, alpha: float) -> Bools:
         """`[m, c, t]`: whether p is above `alpha`; False where it cannot be told."""

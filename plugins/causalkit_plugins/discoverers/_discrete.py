@@ -14,19 +14,15 @@ from causalkit_plugins.discoverers._tables import Counter, Tables
 class GSquared(EachVariable):
     """G², or Pearson's χ², against chi-squared; degrees of freedom count levels that occur in each stratum.
 
-    Where fewer units than rows stand behind a pair, the statistic is scaled by units / rows, as for a
-    sample of that size. Given something, a test with fewer than 5 units per degree of freedom is not
-    made. Its strength is G² / 2n, the mutual information in nats, or χ² / n.
+    Given something, a test with fewer than 5 rows per degree of freedom is not made. Its strength is G² / 2n, the mutual information in nats, or χ² / n.
 
     Parameters
     ----------
     codes : `[n, p]`, levels from 0.
-    units : `[p, p]`, how many units stand behind each pair; NaN where it is not to be tested.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int64], units: Floats, statistic: Literal["g2", "chi2"] = "g2") -> None:
+    def __init__(self, codes: npt.NDArray[np.int64], statistic: Literal["g2", "chi2"] = "g2") -> None:
         self.counter = Counter(codes)
-        self.units = units
         self.pearson = statistic == "chi2"
         self.scale = "χ²/n" if self.pearson else "G²/2n in nats"
 
@@ -34,14 +30,14 @@ class GSquared(EachVariable):
         """P and strength, `[c, t]` each; NaN where it cannot be told."""
         if sets.shape[1] == 1:
             tables = self.counter.given_one(i, sets[:, 0], targets)
-            return self._read(tables, self.units[i, targets], 5)
+            return self._read(tables, 5)
         p, strength = np.empty((2, len(sets), len(targets)))
         if sets.shape[1] == 0:
             _, tables = next(self.counter.given_nothing(np.array([i]), targets))
-            p[:], strength[:] = self._read(tables, self.units[i, targets], 0)
+            p[:], strength[:] = self._read(tables, 0)
             return p, strength
         for at, tables in self.counter.given_several(i, sets, targets):
-            p[at], strength[at] = self._read(tables, self.units[i, targets], 5)
+            p[at], strength[at] = self._read(tables, 5)
         return p, strength
 
     def marginal(self, i: Ints, j: Ints) -> tuple[Floats, Floats]:
@@ -49,7 +45,7 @@ class GSquared(EachVariable):
         p, strength = np.empty((2, len(i)))
         first, second = np.unique(i), np.unique(j)
         for rows, tables in self.counter.given_nothing(first, second):
-            told, size = self._read(tables, self.units[np.ix_(first[rows], second)], 0)
+            told, size = self._read(tables, 0)
             at = np.flatnonzero((i >= first[rows[0]]) & (i <= first[rows[-1]]))
             where = np.searchsorted(first[rows], i[at]), np.searchsorted(second, j[at])
             p[at], strength[at] = told[where], size[where]
@@ -58,12 +54,13 @@ class GSquared(EachVariable):
     def _statistic(self, tables: Tables) -> Floats:
         return tables.chi2() if self.pearson else tables.g2(self.counter.n_log_n)
 
-    def _read(self, tables: Tables, units: Floats, least: int) -> tuple[Floats, Floats]:
-        """P and strength of every table; NaN with fewer than `least` units per degree of freedom."""
+    def _read(self, tables: Tables, least: int) -> tuple[Floats, Floats]:
+        """P and strength of every table; NaN with fewer than `least` rows per degree of freedom."""
         from scipy.special import chdtrc
 
         statistic, freedom = np.maximum(self._statistic(tables), 0), tables.freedom()
-        enough = (freedom >= 1) & (units >= least * freedom)
-        strength = statistic / self.counter.rows / (1 if self.pearson else 2)
-        p = chdtrc(np.maximum(freedom, 1), statistic * units / self.counter.rows)
-        return np.where(enough, p, np.nan), np.where(enough, strength, np.nan)
+        few = (freedom < 1) | (self.counter.rows < least * freedom)
+        p = chdtrc(np.maximum(freedom, 1), statistic)
+        strength = statistic / (self.counter.rows * (1 if self.pearson else 2))
+        p[few] = strength[few] = np.nan
+        return p, strength

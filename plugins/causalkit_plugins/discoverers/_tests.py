@@ -15,6 +15,7 @@ from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
 from causalkit_plugins.discoverers._known import KnownRows, correlations
 from causalkit_plugins.discoverers._mixed import Mixed, linear
+from causalkit_plugins.discoverers._plain import plain
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import Routed, Routes, routes
 
@@ -30,8 +31,8 @@ def usable_rows(
     ------
     DataError : ids or weights that do not go with the rows, or missing numbers where `missing` is `refuse`.
     """
-    weights = variables.weights
-    _check_beside(variables)
+    variables.check()
+    variables, weights = plain(variables), variables.weights
     if weights is not None and not weights.all():
         variables, weights = _only(variables, weights > 0), weights[weights > 0]
     lacking = variables.table.select_dtypes("number").isna()
@@ -57,36 +58,19 @@ def _only(variables: Variables, rows: Bools) -> Variables:
     )
 
 
-def _check_beside(variables: Variables) -> None:
-    """Refuse ids and weights that do not go with the rows."""
-    weights, rows = variables.weights, len(variables.table)
-    if len(variables.units.columns) and len(variables.units) != rows:
-        raise DataError(f"{len(variables.units)} rows of ids for {rows} rows", "Give each row its ids in `units`.")
-    if weights is None:
-        return
-    if len(weights) != rows:
-        raise DataError(f"{len(weights)} weights for {rows} rows", "Give each row how many it stands for.")
-    bad = int((~(np.isfinite(weights) & (weights >= 0))).sum())
-    if bad:
-        raise DataError(
-            f"{bad} of {rows} weights are missing, infinite or negative",
-            "Give each row how many it stands for, 0 or more.",
-        )
-
-
 def choose(
     variables: Variables, asked: str = "auto", statistic: Statistic = "g2", device: str | None = None
 ) -> tuple[Columns, BatchTest]:
     """The usable columns of a table, noting what was done with them, and their test; see the fields of `PC`."""
     columns = prepare(variables, asked, missing_allowed=True)
     found = routes(variables, columns.names)
+    if found.plain and columns.codes is not None and variables.weights is not None:
+        columns = prepare(variables.repeated(), asked, missing_allowed=True)
     if len(columns.names) < 2:
         return columns, FisherZ(*np.ones((2, len(columns.names), len(columns.names))))
     if not found.plain:
         return _routed(variables, columns, asked, found)
     if columns.codes is not None:
-        if variables.weights is not None:
-            columns = prepare(variables.repeated(), asked, missing_allowed=True)
         return columns, _by_tables(columns, statistic)
     return columns, _by_scores(columns, variables.weights, asked, device)
 
@@ -94,10 +78,9 @@ def choose(
 def _by_tables(columns: Columns, statistic: Statistic) -> EachVariable:
     codes, known = columns.codes, columns.known
     assert codes is not None
-    size = codes.shape[1]
     if known is None:
-        return GSquared(codes, np.full((size, size), float(len(codes))), statistic)
-    return KnownRows(known, lambda rows: GSquared(codes[rows], np.full((size, size), float(rows.sum())), statistic))
+        return GSquared(codes, statistic)
+    return KnownRows(known, lambda rows: GSquared(codes[rows], statistic))
 
 
 def _by_scores(columns: Columns, weights: Floats | None, asked: str, device: str | None) -> BatchTest:
