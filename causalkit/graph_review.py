@@ -45,7 +45,7 @@ def review_of(run: Run) -> str:
 def _edge(edge: Edge) -> dict[str, Any]:
     plain = f"{edge.source} {edge.mark} {edge.target}"
     odd = any(_is_odd(name) for name in (edge.source, edge.target))
-    told = [f"{one.source}: {one.detail}" if one.detail else one.source for one in edge.evidence]
+    told = [one.words for one in edge.evidence]
     made: dict[str, Any] = {
         "edge": [edge.source, edge.mark, edge.target] if odd else plain,
         "decide": "open",

@@ -47,7 +47,7 @@ def show(run: str, runs_dir: str, out: Output) -> None:
         heads = ("edge", "confidence", "strength", "evidence")
         table = Table(*heads, box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for edge in edges:
-            told = "; ".join(f"{e.source}: {e.detail}" if e.detail else e.source for e in edge.evidence)
+            told = "; ".join(why.words for why in edge.evidence)
             strength = "" if edge.strength is None else f"{edge.strength:.3g}"
             table.add_row(clean(str(edge)), f"{edge.confidence:.2f}", strength, clean(told))
         console.print(table)

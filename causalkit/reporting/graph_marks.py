@@ -106,6 +106,6 @@ def tier_words(view: ReportView, tier: int) -> str:
 
 
 def _edge_words(edge: Edge, view: ReportView) -> str:
-    why = "; ".join(f"{e.source}{f': {e.detail}' if e.detail else ''}" for e in edge.evidence)
+    why = "; ".join(why.words for why in edge.evidence)
     told = f"{view.label(edge.source)} {edge.mark} {view.label(edge.target)}"
     return shortened(f"{told} (confidence {edge.confidence:.2f}{'; ' + why if why else ''})", 300)

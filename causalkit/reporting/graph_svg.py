@@ -10,6 +10,7 @@ from markupsafe import Markup
 from causalkit.reporting.graph_arcs import draw_arcs
 from causalkit.reporting.graph_layers import draw_layers
 from causalkit.reporting.graph_marks import ROLE_WORDS, Box, Picture, evidence_of
+from causalkit.reporting.graph_words import words_of_marks
 from causalkit.reporting.layering import layered
 from causalkit.reporting.view import ReportView
 from causalkit.types import CausalGraph, Edge
@@ -21,14 +22,17 @@ MOST_NODES = 36
 
 @dataclass(frozen=True)
 class Drawing:
-    """Both drawings, what the legend must explain, and how many variables are not drawn."""
+    """Both drawings, what the legend must explain (roles, lines, edge ends, whether a path leads from treatment to
+    outcome), and how many variables are not drawn.
+    """
 
     wide: Markup
     narrow: Markup
     roles: tuple[tuple[str, str], ...]
     evidence: tuple[tuple[str, str], ...]
-    left_out: int
     marks: tuple[str, ...]
+    on_path: bool
+    left_out: int
 
 
 def roles_of(view: ReportView) -> dict[str, str]:
@@ -57,14 +61,15 @@ def draw(graph: CausalGraph, view: ReportView) -> Drawing:
         draw_arcs(picture),
         tuple((role, words) for role, words in ROLE_WORDS.items() if role in present),
         _evidence_words({evidence_of(e) for e in edges}),
+        words_of_marks({e.mark for e in edges}, graph.latent),
+        bool(picture.on_path),
         len(graph.nodes) - len(names),
-        tuple(sorted({e.mark for e in edges})),
     )
 
 
 EVIDENCE_WORDS = {
     "data": "from data",
-    "several": "several sources agree",
+    "several": "from several sources",
     "knowledge": "from knowledge",
     "llm": "from a language model",
     "unsaid": "evidence not given",

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from causalkit.reporting import checks, parts
 from causalkit.reporting.graph_marks import evidence_of
 from causalkit.reporting.graph_svg import draw
+from causalkit.reporting.graph_words import graph_summary
 from causalkit.reporting.recommendations import recommendations
 from causalkit.reporting.summary import answer, cards, caveats, status_counts, units_of
 from causalkit.reporting.svg import shape
@@ -90,6 +91,7 @@ def _content(view: ReportView) -> Mapping[str, Any]:
         "view": view, "units": units, "style": style, "script": script,
         "style_hash": _fingerprint(style), "script_hash": _fingerprint(script),
         "answer": answer(view), "cards": cards(view), "caveats": caveats(view), "statuses": status_counts(view),
+        "graph_summary": graph_summary(view),
         "drawing": draw(view.graph, view) if view.graph is not None and view.graph.nodes else None,
         "ladder": parts.ladder(view, units), "forest": parts.forest(view, units),
         "falsification": checks.tests(view, units, "falsification"),

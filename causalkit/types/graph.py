@@ -30,6 +30,17 @@ class Evidence:
     detail: str = ""
     p_value: float | None = None
 
+    @property
+    def words(self) -> str:
+        """In words.
+
+        >>> Evidence("data", "largest of its tests", 0.00031).words
+        'data: p = 0.00031, largest of its tests'
+        """
+        p = None if self.p_value is None else f"p = {self.p_value:.2g}" if self.p_value > 0 else "p < 1e-300"
+        told = ", ".join(part for part in (p, self.detail) if part)
+        return f"{self.source}: {told}" if told else self.source
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -147,7 +158,8 @@ class CausalGraph:
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """Every edge as `source → target` with attributes `mark`, `confidence`, and `strength` where it has one;
-        the graph attribute `latent` is 1 where hidden causes are allowed for."""
+        the graph attribute `latent` is 1 where hidden causes are allowed for.
+        """
         import networkx as nx
 
         graph: nx.DiGraph[str] = nx.DiGraph()

@@ -106,7 +106,7 @@ def test_whatever_nodes_are_called_each_edge_comes_back(tmp_path):
 def test_the_least_sure_edge_comes_first_with_its_evidence():
     document = yaml.safe_load(review_of(Reviewed(GRAPH)))  # type: ignore[arg-type]
     assert [edge["edge"] for edge in document["edges"]] == ["price -> mailer", "mailer -> bought", "season -- bought"]
-    assert document["edges"][0]["evidence"] == ["data: largest p-value"]
+    assert document["edges"][0]["evidence"] == ["data: p = 0.8, largest p-value"]
     assert document["edges"][0]["strength"] == 0.05
     assert "# price, season: independent given mailer (p = 0.4)" in review_of(Reviewed(GRAPH))  # type: ignore[arg-type]
 
