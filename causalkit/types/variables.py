@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from causalkit.errors import ConfigError, Problem, nearest
+from causalkit.errors import ConfigError, DataError, Problem, nearest
 from causalkit.types.schema import Column
 
 __all__ = ["Knowledge", "Variables"]
@@ -74,8 +75,33 @@ class Variables:
         """Some of the columns, in the order asked."""
         return replace(self, table=self.table[list(names)], columns=tuple(self[name] for name in names))
 
+    def check(self) -> None:
+        """Raise `DataError` where columns, ids or weights do not go with the table, or no id is named as is said."""
+        held = Counter(self.table.columns)
+        if wrong := [name for name in self.names if held[name] != 1]:
+            raise DataError(f"the table has {held[wrong[0]]} columns named {wrong[0]!r}", "Give it one of each.")
+        weights, rows, ids = self.weights, len(self.table), list(self.units.columns)
+        if ids and len(self.units) != rows:
+            raise DataError(f"{len(self.units)} rows of ids for {rows} rows", "Give each row its ids in `units`.")
+        named = [*self.clusters, self.period, *(name for level in self.levels.values() for name in level)]
+        if unknown := [name for name in named if ids and name and name not in ids]:
+            raise DataError(f"no id column is named {unknown[0]!r}", f"Columns of `units`: {', '.join(map(str, ids))}.")
+        if weights is None:
+            return
+        if len(weights) != rows:
+            raise DataError(f"{len(weights)} weights for {rows} rows", "Give each row how many it stands for.")
+        if bad := int((~(np.isfinite(weights) & (weights >= 0))).sum()):
+            raise DataError(
+                f"{bad} of {rows} weights are missing, infinite or negative",
+                "Give each row how many it stands for, 0 or more.",
+            )
+
     def repeated(self, most: int = MOST_ROWS) -> Variables:
-        """The same without weights: a row of weight n is n rows. Beyond `most` evenly thinned, which only lowers n."""
+        """The same without weights: a row of weight n is n rows. Beyond `most` evenly thinned, which only lowers n.
+
+        Raises the same as `check`.
+        """
+        self.check()
         if self.weights is None:
             return self
         until = np.cumsum(self.weights)

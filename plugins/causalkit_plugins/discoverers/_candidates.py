@@ -80,7 +80,8 @@ def _gains(scores: LocalScores, child: int, given: Set, others: Sequence[int], a
     """What each of `others` adds to the score of a child that has the parents `given`."""
     sets = [tuple(sorted((*given, j))) for j in others]
     both = scores.locals(child, [given, *sets])
-    return np.round(both[1:] - both[0] + arcs[list(others), child], 9)
+    without = both[0] if np.isfinite(both[0]) else 0.0  # of a set that cannot be scored, no larger one can
+    return np.round(both[1:] - without + arcs[list(others), child], 9)
 
 
 def _first(most: int, required: Set, *lists: object) -> Set:

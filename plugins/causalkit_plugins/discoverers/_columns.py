@@ -10,6 +10,7 @@ import pandas as pd
 
 from causalkit.errors import DataError
 from causalkit.types import Variables
+from causalkit_plugins.discoverers._plain import plain
 
 Floats = npt.NDArray[np.float64]
 MAX_LEVELS = 12
@@ -47,6 +48,8 @@ def prepare(variables: Variables, test: str, *, missing_allowed: bool = False) -
     names = sorted(variables.names)
     if len(set(names)) < len(names):
         raise DataError(f"discovery got two columns of one name: {names}", "Give each column a name of its own.")
+    variables.check()
+    variables = plain(variables)
     rows = len(variables.table) if variables.weights is None else round(float(variables.weights.sum()))
     if rows <= len(names):
         raise DataError(
@@ -103,7 +106,7 @@ def _is_discrete(variables: Variables, name: str) -> bool:
     if pd.api.types.is_bool_dtype(column):
         return True
     if not pd.api.types.is_numeric_dtype(column):
-        return not pd.api.types.is_datetime64_any_dtype(column)
+        return True
     if variables[name].kind not in ("binary", "categorical"):
         return False
     values = column.dropna().unique()
@@ -176,13 +179,11 @@ def _category(column: pd.Series[str], scores: Floats) -> npt.NDArray[np.intp] | 
 
 def _important_first(variables: Variables, names: list[str]) -> list[str]:
     """Treatment and outcome before the others, so that a copy of them is what is left out."""
-    first = [name for name in (variables.treatment, variables.outcome) if name in names]
+    first = [name for name in dict.fromkeys((variables.treatment, variables.outcome)) if name and name in names]
     return first + [name for name in names if name not in first]
 
 
 def _numbers(column: pd.Series[float]) -> Floats:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = column.astype("int64")
     return column.to_numpy(np.float64, na_value=np.nan)[:, None]
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from causalkit.errors import DataError
 from causalkit.types import Variables
+from causalkit_plugins.discoverers._plain import plain
 
 __all__ = ["ForeignTable", "read_table"]
 
@@ -65,6 +66,8 @@ def read_table(variables: Variables, discrete: bool | None, what: str, leave_wor
             f"{what} has {len(variables.table)} rows for {len(names)} columns",
             "Give it more rows than columns: a finer unit, a longer log, or fewer columns.",
         )
+    variables.check()
+    variables = plain(variables)
     _refuse_missing(variables, names, what)
     table = variables.table
     constant = [name for name in names if len(table[name].unique()) <= 1]
@@ -82,7 +85,7 @@ def read_table(variables: Variables, discrete: bool | None, what: str, leave_wor
         words = [name for name in few if columns[name].max() > 1 and not _is_ordered(variables.table[name])]
         notes += _left_out(words, what, leave_words)
         kept = [name for name in kept if name not in words]
-    first = [name for name in (variables.treatment, variables.outcome) if name in kept]
+    first = [name for name in dict.fromkeys((variables.treatment, variables.outcome)) if name and name in kept]
     order = first + [name for name in kept if name not in first]
     left = _copies(columns, order) if coded else _follow(columns, order)
     notes += [f"not tested: {name} {why}" for name, why in left.items()]
@@ -114,7 +117,7 @@ def _is_discrete(variables: Variables, name: str) -> bool:
     if pd.api.types.is_bool_dtype(column):
         return True
     if not pd.api.types.is_numeric_dtype(column):
-        return not pd.api.types.is_datetime64_any_dtype(column)
+        return True
     if variables[name].kind not in ("binary", "categorical"):
         return False
     values = column.unique()
@@ -137,8 +140,6 @@ def _codes(column: pd.Series[str]) -> Floats:
 
 
 def _numbers(column: pd.Series[float]) -> Floats:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = column.astype("int64")
     values = column.to_numpy(np.float64)
     return values / np.abs(values).max()  # before squaring: 1e308 must not overflow
 

@@ -140,7 +140,7 @@ class GaussianBIC(LocalScores):
     blocks : the columns of each node; one each, where it is not given.
     penalty : what multiplies the usual log(n) / 2 for each parameter.
 
-    A set of half as many columns as rows, or more, scores minus infinity.
+    A set of half as many columns as rows, or more, scores minus infinity, but for a node alone.
     """
 
     def __init__(
@@ -168,5 +168,6 @@ class GaussianBIC(LocalScores):
         columns = np.array([np.concatenate([self.blocks[i] for i in one]) for one in sets], np.intp)
         part = self.correlation[columns[:, :, None], columns[:, None, :]]
         sign, log_volume = np.linalg.slogdet(part)
-        fit = np.where((sign > 0) & (width < self.n / 2), -self.n / 2 * log_volume, -np.inf)
+        possible = (sign > 0) & (width < self.n / 2)
+        fit = np.where(possible, -self.n / 2 * np.where(possible, log_volume, 0), -np.inf if sets.shape[1] > 1 else 0)
         return np.asarray(fit - self.price * width * (width + 1) / 2)
