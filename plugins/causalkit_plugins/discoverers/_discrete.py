@@ -14,7 +14,8 @@ from causalkit_plugins.discoverers._tables import Counter, Tables
 class GSquared(EachVariable):
     """G², or Pearson's χ², against chi-squared; degrees of freedom count levels that occur in each stratum.
 
-    Given something, a test with fewer than 5 rows per degree of freedom is not made. Its strength is G² / 2n, the mutual information in nats, or χ² / n.
+    Given something, a test with fewer than 5 rows per degree of freedom is not made. Its strength
+    is G² / 2n, the mutual information in nats, or χ² / n.
 
     Parameters
     ----------

@@ -10,8 +10,9 @@ import numpy as np
 
 from causalkit.components import Context
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, StructurePrior
+from causalkit_plugins.discoverers._batches import BatchTest, Bools, Test
 from causalkit_plugins.discoverers._orientation import Arrow, Marks, Triple, orient, stuck, weakest_in_cycles
-from causalkit_plugins.discoverers._skeleton import Bools, Skeleton, Test, find_skeleton
+from causalkit_plugins.discoverers._skeleton import Skeleton, find_skeleton
 from causalkit_plugins.discoverers._ties import break_ties, directions
 from causalkit_plugins.discoverers._votes import middle_shares, recorded_shares
 
@@ -43,7 +44,7 @@ class _Found:
 
 
 def search(
-    test: Test, names: Sequence[str], nodes: Sequence[str], knowledge: Knowledge, settings: Search
+    test: Test | BatchTest, names: Sequence[str], nodes: Sequence[str], knowledge: Knowledge, settings: Search
 ) -> CausalGraph:
     """The graph over `nodes`, of which `names` (sorted, as `test` counts them) can be tested."""
     allowed, required = _permissions(names, knowledge)
@@ -78,7 +79,9 @@ def _permissions(names: Sequence[str], knowledge: Knowledge) -> tuple[Bools, Boo
     return allowed, required
 
 
-def _triples(test: Test, found: Skeleton, allowed: Bools, settings: Search) -> tuple[list[Triple], list[Triple]]:
+def _triples(
+    test: Test | BatchTest, found: Skeleton, allowed: Bools, settings: Search
+) -> tuple[list[Triple], list[Triple]]:
     """Colliders, and triples that are neither collider nor not."""
     if settings.colliders == "max-p":
         shares = recorded_shares(found)
