@@ -59,7 +59,7 @@ class Database:
                 connection = self._connection()
                 with connection:
                     connection.executemany(statement, rows)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
                 raise self._unreadable(error) from None
 
     def close(self) -> None:

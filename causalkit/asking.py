@@ -186,7 +186,7 @@ class _Teller:
             repeat=request.repeat,
             answer=_sound(reply.answer),
             refused=_sound(reply.refused),
-            answered_by=reply.answered_by,
+            answered_by=_sound(reply.answered_by),
             log_probabilities=dict(reply.log_probabilities),
             prompt_tokens=reply.prompt_tokens,
             answer_tokens=reply.answer_tokens,

@@ -199,8 +199,10 @@ class Execution:
         stopped = isinstance(error, Interrupted | KeyboardInterrupt | BudgetReached)
         status = "interrupted" if stopped else "failed"
         message = error.what if isinstance(error, CausalkitError) else said(error)
-        with contextlib.suppress(CausalkitError):
+        usage = None
+        with contextlib.suppress(CausalkitError):  # a step that has no key, transcripts that cannot be read
             usage = _taken(self._transcripts(step)) if step != "report" else None
+        with contextlib.suppress(CausalkitError):
             self._record(StepRecord(step, status, round(seconds, 3), used, message, usage))
             self._manifest(status)
         self._broadcast("step_failed", step=step, error=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,11 +14,12 @@ __all__ = ["WRAPPED", "Unreadable", "check_schema", "choice_of", "read_value", "
 
 WRAPPED = "answer"
 """The property that holds a value that is no object: providers that take a schema take objects alone."""
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)```", re.DOTALL)
+_THOUGHT = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[a-zA-Z]*")
 _AROUND = " \t\r\n\"'`*."
 _LONGEST = 1_000_000
 _SHOWN = 200
+_REFERRING = ("$ref", "$dynamicRef")
 _OPENING = re.compile(r"[{\[]")
 _TRIES = 200
 """Brackets at which a value is looked for: a text of nothing but brackets must not take hours."""
@@ -33,9 +35,37 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     from jsonschema.validators import Draft202012Validator
 
     try:
+        if not isinstance(schema, Mapping):
+            raise SchemaError(f"it is {schema!r:.80}")
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise UsageError(f"the schema of the answers is no JSON schema: {error.message}", "Mend the schema.") from None
+    _check_references(schema)
+
+
+def _check_references(schema: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a reference that leads out of the schema, or nowhere: nothing is ever fetched."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except (Unresolvable, ValueError):
+            raise UsageError(
+                f"the schema of the answers refers to {reference!r}, which is not in it",
+                "Write what it refers to into the schema, under `$defs`.",
+            ) from None
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        yield from (told for name, told in part.items() if name in _REFERRING and isinstance(told, str))
+    if isinstance(part, Mapping | list):
+        for inner in part.values() if isinstance(part, Mapping) else part:
+            yield from _references(inner)
 
 
 def read_value(text: str, schema: Mapping[str, Any]) -> Any:
@@ -47,7 +77,7 @@ def read_value(text: str, schema: Mapping[str, Any]) -> Any:
     """
     if len(text) > _LONGEST:
         raise Unreadable(f"it is {len(text):,} characters long")
-    text = _THOUGHT.sub(" ", text).strip()
+    text = _without_thoughts(text).strip()
     why = "it holds no JSON"
     for candidates in (_whole(text, schema), _fenced(text), _within(text)):
         fitting: list[Any] = []
@@ -117,7 +147,20 @@ def _whole(text: str, schema: Mapping[str, Any]) -> list[Any]:
 
 
 def _fenced(text: str) -> list[Any]:
-    return [value for inner in _FENCED.findall(text) for value in _parsed(inner)]
+    inside = text.split("```")[1:-1:2]
+    return [value for inner in inside for value in _parsed(_LANGUAGE.sub("", inner, count=1))]
+
+
+def _without_thoughts(text: str) -> str:
+    """The text without what stands in `<think>`; in one pass, for a text may be a million marks that nothing closes."""
+    kept, at, began = [], 0, -1
+    for mark in _THOUGHT.finditer(text):
+        if not mark[1]:
+            began = mark.start() if began < 0 else began
+        elif began >= 0:
+            kept.append(text[at:began])
+            at, began = mark.end(), -1
+    return " ".join([*kept, text[at:]])
 
 
 def _within(text: str) -> list[Any]:
@@ -143,7 +186,14 @@ def _parsed(text: str) -> Iterator[Any]:
 
 
 def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_pairs)
+    return json.JSONDecoder(parse_float=_finite, parse_constant=_refuse, object_pairs_hook=_pairs)
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(f"{written} is beyond all numbers")
+    return number
 
 
 def _refuse(name: str) -> Any:

@@ -76,8 +76,10 @@ class Exchange:
         return Usage(1, self.prompt_tokens, self.answer_tokens, self.cost)
 
     def told(self) -> dict[str, Any]:
-        """Its fields, as JSON holds them."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        """Its fields, as JSON holds them, and as they come back from a file: a cost of 1 is one of 1.0."""
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        whole = {name: int(told[name]) for name in ("repeat", "prompt_tokens", "answer_tokens")}
+        return told | whole | {"cost": None if self.cost is None else float(self.cost), "seconds": float(self.seconds)}
 
 
 _NAMES = tuple(one.name for one in fields(Exchange))
@@ -168,9 +170,10 @@ class Transcripts:
         return self._sum("u.go = ? AND u.new = 1", [self.go])
 
     def end_step(self) -> None:
-        """Forget what this step has used, for it is done; what was spent in this go still counts."""
+        """Forget what this step has used, for it is done; what was spent still counts, here and in a run beside it."""
         if self._at.is_there():
-            self._at.write("DELETE FROM uses WHERE step = ? AND NOT (go = ? AND new = 1)", [(self.step, self.go)])
+            self._at.write("DELETE FROM uses WHERE step = ? AND new = 0", [(self.step,)])
+            self._at.write("UPDATE OR REPLACE uses SET step = '' WHERE step = ? AND go <> ?", [(self.step, self.go)])
 
     def close(self) -> None:
         """Close the file in this process; it is opened again when it is used again."""

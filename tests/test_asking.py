@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -157,3 +158,35 @@ def test_a_value_is_found_where_it_stands(text, schema, value):
 def test_fault_51_a_value_is_never_guessed(text, schema):
     with pytest.raises(Unreadable):
         read_value(text, schema)
+
+
+@pytest.mark.parametrize("text", ["<think>" * 100_000, "```" + "a" * 500_000, "```" + " " * 500_000, "[" * 900_000])
+def test_a_text_of_nothing_but_openings_is_read_at_once(text):
+    began = time.process_time()
+    with pytest.raises(Unreadable):
+        read_value(text, OBJECT)
+    assert time.process_time() - began < 5
+
+
+def test_thoughts_are_no_answer():
+    assert read_value('<think>{"a": 1} <think></think>{"a": 2}<THINKING> {"a": 3}</thinking>', OBJECT) == {"a": 2}
+
+
+def test_a_number_beyond_all_numbers_is_no_value():
+    with pytest.raises(Unreadable):
+        read_value('{"x": 1e999}', {"type": "object", "properties": {"x": {"type": "number"}}})
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "http://127.0.0.1:9/s.json"}, {"items": [{"$ref": "#/$defs/none"}]}, True])
+def test_a_schema_that_leads_elsewhere_is_refused_before_anything_is_asked(schema):
+    model = Scripted()
+    with pytest.raises(UsageError):
+        ask(model, asked(1), schema, Context())
+    assert not model.batches
+    within = {"$ref": "#/$defs/a", "$defs": {"a": YES_NO}}
+    assert ask(model, asked(1), within, Context()).by_id == {"q0": "yes"}
+
+
+def test_half_a_character_in_the_name_of_who_answered_is_no_character():
+    told = ask(Scripted(says=Reply('"yes"', answered_by="m\ud800")), asked(1), YES_NO, Context())
+    assert told.model == "test/scripted (m?)"

@@ -136,7 +136,8 @@ def test_used_counts_a_step_over_all_starts_and_spent_this_start_alone(tmp_path)
     assert second.under("else").used() == Usage()
     second.end_step()
     assert second.spent().calls == 1
-    assert first.under("else").spent() == Usage()
+    assert first.under("else").spent().calls == 1  # a run beside it, under a cap of its own
+    assert first.used().calls == 1
     second.find([ONE.key, other.key])
     assert second.used().calls == 2
 
@@ -195,6 +196,13 @@ def test_a_recording_is_the_same_bytes_and_the_same_exchanges(tmp_path):
         ('{"model": "m", "prompt": 3, "schema": {}, "answer": ""}', "for prompt"),
         ('{"model": "m", "prompt": "p", "schema": [], "answer": ""}', "for schema"),
         ('{"model": "m", "prompt": "p", "schema": {}, "answer": "", "digest": "d"}', "was changed"),
+        ('{"model": "m", "prompt": "p\\ud800", "schema": {}, "answer": ""}', "is no JSON"),
+        ('{"model": "m", "prompt": "p", "schema": {}, "cost": NaN}', "is no JSON"),
+        ('{"model": "m", "prompt": "p", "schema": {}, "cost": 1e999}', "is no JSON"),
+        ('{"model": "m", "prompt": "p", "schema": {}, "prompt_tokens": -1}', "for prompt_tokens"),
+        (f'{{"model": "m", "prompt": "p", "schema": {{}}, "answer_tokens": {10**30}}}', "for answer_tokens"),
+        ('{"model": "m", "prompt": "p", "schema": {}, "repeat": true}', "for repeat"),
+        ('{"model": "m", "prompt": "p", "schema": {}, "log_probabilities": {"yes": "x"}}', "for log_probabilities"),
     ],
 )
 def test_a_line_that_is_no_exchange_is_named(tmp_path, line, said):
@@ -205,5 +213,29 @@ def test_a_line_that_is_no_exchange_is_named(tmp_path, line, said):
 
 
 def test_a_line_written_by_hand_needs_little(tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"model": "m", "prompt": "p", "schema": {}, "answer": "x"}\n')
-    assert list(read_recording(tmp_path / "a.jsonl")) == [Exchange("m", "p", {}, "x")]
+    line = b'{"model": "m", "prompt": "p", "schema": {}, "answer": "x", "cost": 1}'
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\r\n" + line)
+    told = list(read_recording(tmp_path / "a.jsonl"))
+    assert told == [Exchange("m", "p", {}, "x", cost=1.0)] * 2
+    made = store(tmp_path)
+    made.take_in(told)
+    assert list(made.all()) == told[:1]  # a cost that was written as 1 is no damage
+
+
+def test_a_second_answer_to_one_question_is_told(tmp_path):
+    line = '{"model": "m", "prompt": "p", "schema": {}, "answer": "%s"}\n'
+    (tmp_path / "a.jsonl").write_text(line % "x" + line % "y")
+    with pytest.raises(DataError, match=r"a\.jsonl:2 gives a second answer"):
+        list(read_recording(tmp_path / "a.jsonl"))
+
+
+def test_marks_that_end_lines_elsewhere_do_not_end_them_in_a_recording(tmp_path):
+    one = replace(ONE, prompt="a\u2028b\x85c\x0bd\x1ce", answer='"yes"\u2029')
+    write_recording([one], tmp_path / "a.jsonl")
+    assert list(read_recording(tmp_path / "a.jsonl")) == [one]
+
+
+def test_what_no_file_can_hold_is_an_error_of_ours(tmp_path):
+    for harm in ({"prompt_tokens": 10**30}, {"prompt": "\ud800"}):
+        with pytest.raises(StoreError, match="cannot be used"):
+            store(tmp_path).keep([replace(ONE, **harm)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from causalkit.asking import Reply, Request, instruction
 from causalkit.errors import ModelUnavailable
 from causalkit.structured import choice_of, wrapped
+from causalkit_plugins.llms._bounded import bounded_client
 from causalkit_plugins.llms._logprobs import Token, choice_log_probabilities
 from causalkit_plugins.llms._retries import Passing
 from causalkit_plugins.llms._secrets import hidden
@@ -27,6 +28,8 @@ _TOO_LONG = ("context_length", "context length", "context window", "maximum cont
 _FILTERED = ("content_filter", "content policy", "content management policy")
 _CHARACTERS = 3
 """Of a token, where a server does not count them."""
+_MANY = 10**9
+"""Tokens of one exchange; a server that counts more does not count."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,6 @@ class Chat:
                 "the library openai, by which endpoints are asked, is not installed",
                 "`pip install 'causalkit[openai]'`",
             ) from None
-        http = openai.DefaultHttpxClient(trust_env=not local)
         client = openai.OpenAI(
             api_key=key,
             base_url=said.base_url,
@@ -58,7 +60,7 @@ class Chat:
             project="",
             timeout=said.timeout,
             max_retries=0,
-            http_client=http,
+            http_client=bounded_client(said.timeout, local=local),
         )
         return cls(said, client, key, said.base_url.startswith("https://api.openai.com"), dropped)
 
@@ -90,8 +92,10 @@ class Chat:
 
         try:
             return self.client.chat.completions.create(**self._body(request), **extras)
+        except Passing as error:
+            problem: Exception = error
         except openai.APITimeoutError:
-            problem: Exception = Passing(f"no answer within {self.said.timeout:g} s")
+            problem = Passing(f"no answer within {self.said.timeout:g} s")
         except openai.APIConnectionError as error:
             problem = Passing(self._clean(f"no connection ({error.__cause__ or error})"))
         except openai.APIStatusError as error:
@@ -103,11 +107,14 @@ class Chat:
     def _told(self, error: Any) -> Exception:
         """What a status means."""
         text = self._clean(f"{error.status_code}: {error.message}")
+        if error.status_code in range(300, 400):
+            return self._unavailable(f"{text}: it redirects, and prompts go to `base_url` alone")
         if "insufficient_quota" in text or (error.status_code < 500 and error.status_code not in _PASSING):
             return _Refused(text) if error.status_code in _UNSUPPORTED else self._unavailable(text)
         if error.status_code in _UNSUPPORTED:
             return _Refused(text)
-        return Passing(text, _after(error.response.headers))
+        after = _after(error.response.headers)
+        return Passing(f"{text}; it asks to be left alone for {after:g} s" if after else text, after)
 
     def _unavailable(self, text: str) -> ModelUnavailable:
         return ModelUnavailable(
@@ -148,7 +155,7 @@ class Chat:
             choice = response.choices[0]
             text, refusal = choice.message.content or "", getattr(choice.message, "refusal", None)
             text.encode("utf-8", "replace")
-        except (AttributeError, IndexError, TypeError):
+        except (AttributeError, LookupError, TypeError):
             raise Passing(self._clean(f"what came back is no completion: {str(response)[:_LONGEST]}")) from None
         if choice.finish_reason == "content_filter":
             refusal = refusal or "a filter of the provider"
@@ -219,7 +226,8 @@ def _is_strict(schema: Any) -> bool:
 def _count(usage: Any, name: str, text: str) -> int:
     """Tokens as the server counts them, else by the length of the text."""
     told = getattr(usage, name, None)
-    return told if isinstance(told, int) and told >= 0 else len(text) // _CHARACTERS + 1
+    counted = isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= _MANY
+    return int(told) if counted else len(text) // _CHARACTERS + 1
 
 
 def _of_choices(choice: Any, request: Request) -> dict[str, float]:
@@ -235,7 +243,7 @@ def _of_choices(choice: Any, request: Request) -> dict[str, float]:
             )
             for one in content
         ]
-    except (AttributeError, TypeError, ValueError):
+        found = choice_log_probabilities(tokens, *wanted)
+    except (AttributeError, TypeError, ValueError, OverflowError):  # texts that are none, numbers beyond all measure
         return {}
-    found = choice_log_probabilities(tokens, *wanted)
     return found if all(math.isfinite(told) for told in found.values()) else {}

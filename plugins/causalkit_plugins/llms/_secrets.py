@@ -55,7 +55,7 @@ def key_from(variable: str, base_url: str) -> str:
     Raises
     ------
     ModelUnavailable : the variable is not set.
-    UsageError : the key would go out unencrypted.
+    UsageError : what it holds is no key, or would go out unencrypted.
     """
     if not variable:
         return NO_KEY
@@ -64,6 +64,11 @@ def key_from(variable: str, base_url: str) -> str:
         raise ModelUnavailable(
             f"the environment variable {variable}, which holds the key, is not set",
             f"`export {variable}=…`, and run again.",
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UsageError(
+            f"what {variable} holds is no key: it has spaces, several lines, or letters that no header carries",
+            f"Put the key alone into {variable}.",
         )
     if base_url.startswith("http:") and not is_local(base_url):
         raise UsageError(
