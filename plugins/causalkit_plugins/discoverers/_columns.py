@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from causalkit.types import Variables
 from causalkit_plugins.discoverers._plain import plain
 
 Floats = npt.NDArray[np.float64]
+Table = dict[Any, "pd.Series[Any]"]
 MAX_LEVELS = 12
 """Levels of a categorical that get a column of their own; rarer ones are one level together."""
 _DISTINCT = 20
@@ -24,7 +26,8 @@ class Columns:
     """The usable columns, by name in sorted order, and what was left out and why.
 
     `scores` are standardised numeric columns, of which `blocks[v]` are variable v's, and `categories[v]`
-    its category of each row, None for a number; `codes` is `[n, p]` where all are treated as discrete.
+    its category of each row, None for a number; `correlations`, `[q, q]`, are theirs where no number is missing,
+    all rows counting once; `codes` is `[n, p]` where all are treated as discrete.
     Missing numbers are NaN in `scores`, and False in `known`, `[n, p]`, beside `codes`.
     """
 
@@ -32,6 +35,7 @@ class Columns:
     notes: list[str] = field(default_factory=list)
     blocks: list[npt.NDArray[np.intp]] = field(default_factory=list)
     scores: Floats | None = None
+    correlations: Floats | None = None
     codes: npt.NDArray[np.int64] | None = None
     known: npt.NDArray[np.bool_] | None = None
     categories: list[npt.NDArray[np.intp] | None] = field(default_factory=list)
@@ -56,8 +60,9 @@ def prepare(variables: Variables, test: str, *, missing_allowed: bool = False) -
             f"discovery has {rows} rows for {len(names)} columns",
             "Give it more rows than columns: a finer unit, a longer log, or fewer columns.",
         )
-    missing = _missing(variables, names, allowed=missing_allowed)
-    constant = [name for name in names if _is_constant(variables.table[name])]
+    table = dict(variables.table.items())
+    missing = _missing(table, names, allowed=missing_allowed)
+    constant = [name for name in names if _is_constant(table[name])]
     kept = [name for name in names if name not in constant]
     notes = [f"not tested, constant: {', '.join(constant)}"] if constant else []
     if missing:
@@ -65,23 +70,26 @@ def prepare(variables: Variables, test: str, *, missing_allowed: bool = False) -
             f"missing numbers: {', '.join(missing)}; each test takes the rows that know its columns, as if the others "
             "were missing by chance"
         )
-    discrete = [name for name in kept if _is_discrete(variables, name)]
+    kinds = {column.name: column.kind for column in variables.columns}
+    discrete = [name for name in kept if is_discrete(table[name], kinds[name])]
     if test == "discrete" and len(discrete) < len(kept):
         other = [name for name in kept if name not in discrete]
         raise DataError(
             f"test: discrete, and these columns are not: {', '.join(other)}",
             "Use test: auto, or declare them categorical (whole numbers, at most 20 of them).",
         )
-    if kept and (test == "discrete" or (test == "auto" and len(discrete) == len(kept))):
-        return _coded(variables, kept, notes)
-    return _scored(variables, kept, discrete, notes)
+    if not kept:
+        return Columns((), notes, [], np.empty((len(variables.table), 0)))
+    if test == "discrete" or (test == "auto" and len(discrete) == len(kept)):
+        return _coded(table, _important_first(variables, kept), notes)
+    return _scored(table, _important_first(variables, kept), discrete, notes)
 
 
-def _missing(variables: Variables, names: list[str], *, allowed: bool) -> list[str]:
+def _missing(table: Table, names: list[str], *, allowed: bool) -> list[str]:
     """Columns with missing numbers, and how many; infinite ones are refused, and missing ones where not allowed."""
     missing, infinite = [], []
     for name in names:
-        column = variables.table[name]
+        column = table[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values = column.to_numpy(np.float64, na_value=np.nan)
             missing += [f"{name} ({count})"] if (count := int(np.isnan(values).sum())) else []
@@ -96,18 +104,18 @@ def _missing(variables: Variables, names: list[str], *, allowed: bool) -> list[s
 
 def _is_constant(column: pd.Series[float]) -> bool:
     if pd.api.types.is_numeric_dtype(column):
-        values = column.dropna().to_numpy()
+        values = (column.dropna() if column.hasnans else column).to_numpy()
         return bool((values == values[:1]).all())
     return len(column.unique()) <= 1
 
 
-def _is_discrete(variables: Variables, name: str) -> bool:
-    column = variables.table[name]
+def is_discrete(column: pd.Series[Any], kind: str) -> bool:
+    """Whether a column counts as discrete: all but numbers, and few whole numbers declared to be categories."""
     if pd.api.types.is_bool_dtype(column):
         return True
     if not pd.api.types.is_numeric_dtype(column):
         return True
-    if variables[name].kind not in ("binary", "categorical"):
+    if kind not in ("binary", "categorical"):
         return False
     values = column.dropna().unique()
     return len(values) <= _DISTINCT and bool(np.all(values == np.round(values.astype(float))))
@@ -130,12 +138,12 @@ def _level_codes(column: pd.Series[str]) -> tuple[npt.NDArray[np.int64], npt.NDA
     return codes.astype(np.int64), np.bincount(codes)
 
 
-def _coded(variables: Variables, names: list[str], notes: list[str]) -> Columns:
+def _coded(table: Table, names: list[str], notes: list[str]) -> Columns:
     kept: list[str] = []
     columns: list[npt.NDArray[np.int64]] = []
     seen: dict[bytes, str] = {}
-    for name in _important_first(variables, names):
-        codes, _ = _level_codes(variables.table[name])
+    for name in names:
+        codes, _ = _level_codes(table[name])
         key = pd.factorize(codes)[0].tobytes()  # equal for the same partition of the rows
         if key in seen:
             notes.append(f"not tested: {name} says the same as {seen[key]}")
@@ -144,29 +152,31 @@ def _coded(variables: Variables, names: list[str], notes: list[str]) -> Columns:
         kept.append(name)
         columns.append(codes)
     order = sorted(range(len(kept)), key=lambda at: kept[at])
-    known = ~np.column_stack([_unknown(variables.table[kept[at]]) for at in order])
+    known = ~np.column_stack([_unknown(table[kept[at]]) for at in order])
     codes = np.column_stack([columns[at] for at in order])
     return Columns(tuple(kept[at] for at in order), notes, codes=codes, known=None if known.all() else known)
 
 
-def _scored(variables: Variables, names: list[str], discrete: list[str], notes: list[str]) -> Columns:
+def _scored(table: Table, order: list[str], discrete: list[str], notes: list[str]) -> Columns:
+    names = sorted(order)
     parts: dict[str, Floats] = {}
     for name in names:
-        column = variables.table[name]
+        column = table[name]
         parts[name] = _standard(_indicators(column, name, notes) if name in discrete else _numbers(column))
-    if not parts:
-        return Columns((), notes, [], np.empty((len(variables.table), 0)))
-    order = _important_first(variables, names)
     stacked = np.hstack([parts[name] for name in order])
     owner = np.repeat(order, [parts[name].shape[1] for name in order])
-    filled = np.nan_to_num(stacked)
-    left_out = _redundant(filled.T @ filled / len(stacked), owner, order, notes)
+    lacking = bool(np.isnan(stacked).any())
+    filled = np.nan_to_num(stacked) if lacking else stacked
+    r = filled.T @ filled / len(stacked)
+    left_out = _redundant(r, owner, order, notes)
     usable = [name for name in names if name not in left_out]
     columns = [np.flatnonzero(owner == name) for name in usable]
     ends = np.cumsum([len(c) for c in columns])
     blocks = [np.arange(end - len(c), end) for end, c in zip(ends, columns, strict=True)]
-    categories = [_category(variables.table[name], parts[name]) if name in discrete else None for name in usable]
-    return Columns(tuple(usable), notes, blocks, stacked[:, np.concatenate(columns)], categories=categories)
+    categories = [_category(table[name], parts[name]) if name in discrete else None for name in usable]
+    used = np.concatenate(columns)
+    correlations = None if lacking else r[np.ix_(used, used)]
+    return Columns(tuple(usable), notes, blocks, stacked[:, used], correlations, categories=categories)
 
 
 def _category(column: pd.Series[str], scores: Floats) -> npt.NDArray[np.intp] | None:

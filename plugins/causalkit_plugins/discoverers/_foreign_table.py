@@ -12,13 +12,12 @@ import pandas as pd
 
 from causalkit.errors import DataError
 from causalkit.types import Variables
+from causalkit_plugins.discoverers._columns import is_discrete
 from causalkit_plugins.discoverers._plain import plain
 
 __all__ = ["ForeignTable", "read_table"]
 
 Floats = npt.NDArray[np.float64]
-_DISTINCT = 20
-"""Distinct whole numbers up to which a column declared categorical counts as discrete."""
 _SAME = 1e-9
 """Of a column's variance, what is left when the columns before it are held fixed, below which it follows from them."""
 
@@ -73,7 +72,7 @@ def read_table(variables: Variables, discrete: bool | None, what: str, leave_wor
     constant = [name for name in names if len(table[name].unique()) <= 1]
     kept = [name for name in names if name not in constant]
     notes = [f"not tested, constant: {', '.join(constant)}"] if constant else []
-    few = [name for name in kept if _is_discrete(variables, name)]
+    few = [name for name in kept if is_discrete(table[name], variables[name].kind)]
     coded = discrete is not False and len(few) == len(kept) and bool(kept)
     if discrete and not coded:
         raise DataError(
@@ -110,18 +109,6 @@ def _refuse_missing(variables: Variables, names: Sequence[str], what: str) -> No
             f"{what} needs finite numbers; missing or infinite in {', '.join(said)}",
             "Fill or drop them under `clean:`, leave the column out, or use pc, which tests pairs of what is there.",
         )
-
-
-def _is_discrete(variables: Variables, name: str) -> bool:
-    column = variables.table[name]
-    if pd.api.types.is_bool_dtype(column):
-        return True
-    if not pd.api.types.is_numeric_dtype(column):
-        return True
-    if variables[name].kind not in ("binary", "categorical"):
-        return False
-    values = column.unique()
-    return len(values) <= _DISTINCT and bool(np.all(values == np.round(values.astype(float))))
 
 
 def _is_ordered(column: pd.Series[str]) -> bool:

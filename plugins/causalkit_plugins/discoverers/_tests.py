@@ -93,8 +93,10 @@ def _by_scores(columns: Columns, weights: Floats | None, asked: str, device: str
         return Mixed(cells)
     if lacking or not single:
         return linear(cells)
-    r, counts = correlations(columns.scores, weights)
-    return FisherZ(r, counts, device)
+    if weights is None and columns.correlations is not None:
+        r = columns.correlations
+        return FisherZ(r, np.broadcast_to(float(len(columns.scores)), r.shape), device)
+    return FisherZ(*correlations(columns.scores, weights), device)
 
 
 def _routed(variables: Variables, columns: Columns, asked: str, found: Routes) -> tuple[Columns, BatchTest]:
