@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from causalkit_plugins.llms._local import LocalModel
@@ -41,64 +41,47 @@ def is_fillable(schema: Any) -> bool:
 
 def fill(model: LocalModel, start: list[int], schema: Mapping[str, Any]) -> Filled:
     """The likeliest value at each place, one after another, each given those before it."""
-    choices: dict[str, dict[str, float]] = {}
-    text = _fill(model, start, schema, "", "", "", choices)
-    return Filled(text, len(model.ids(text)), choices)
+    filling = _Filling(model, start)
+    text = filling.written(schema, "", "", "")
+    return Filled(text, len(model.ids(text)), filling.choices)
 
 
-def _fill(
-    model: LocalModel,
-    start: list[int],
-    schema: Mapping[str, Any],
-    name: str,
-    written: str,
-    closing: str,
-    choices: dict[str, dict[str, float]],
-) -> str:
-    """What is written with this place filled in; `closing` is what follows a value here."""
-    parts = _properties(schema)
-    if parts is None:
-        return written + _best(model, start, schema, name, written, closing, choices)
-    names = list(parts)
-    for place, inner in enumerate(names):
-        written += f"{'{' if place == 0 else ', '}{json.dumps(inner, ensure_ascii=False)}: "
-        after = "}" if inner == names[-1] else ","
-        written = _fill(model, start, parts[inner], inner, written, after, choices)
-    return written + "}"
+@dataclass
+class _Filling:
+    """A schema being filled in behind `start`, and the choices made so far."""
 
+    model: LocalModel
+    start: list[int]
+    choices: dict[str, dict[str, float]] = field(default_factory=dict)
 
-def _best(
-    model: LocalModel,
-    start: list[int],
-    schema: Mapping[str, Any],
-    name: str,
-    written: str,
-    closing: str,
-    choices: dict[str, dict[str, float]],
-) -> str:
-    """The likeliest value. What follows it counts: else the shorter of two that begin alike would always win."""
-    values = _values(schema)
-    texts = [json.dumps(value, ensure_ascii=False) for value in values]
-    scores = model.scores(start, [written + text + closing for text in texts])
-    highest = max(scores)
-    if all(isinstance(value, str) for value in values):
-        found = normalised({value: math.exp(score - highest) for value, score in zip(values, scores, strict=True)})
-        choices[name] = found
-    return texts[scores.index(highest)]
+    def written(self, schema: Mapping[str, Any], name: str, before: str, closing: str) -> str:
+        """`before` with this place filled in; `closing` is what follows a value here."""
+        parts = _properties(schema)
+        if parts is None:
+            return before + self._best(schema, name, before, closing)
+        names = list(parts)
+        for place, inner in enumerate(names):
+            before += f"{'{' if place == 0 else ', '}{json.dumps(inner, ensure_ascii=False)}: "
+            after = "}" if inner == names[-1] else ","
+            before = self.written(parts[inner], inner, before, after)
+        return before + "}"
+
+    def _best(self, schema: Mapping[str, Any], name: str, before: str, closing: str) -> str:
+        """The likeliest value. What follows it counts: else the shorter of two that begin alike would always win."""
+        values = _values(schema)
+        texts = [json.dumps(value, ensure_ascii=False) for value in values]
+        scores = self.model.scores(self.start, [before + text + closing for text in texts])
+        highest = max(scores)
+        if all(isinstance(value, str) for value in values):
+            weights = {value: math.exp(score - highest) for value, score in zip(values, scores, strict=True)}
+            self.choices[name] = normalised(weights)
+        return texts[scores.index(highest)]
 
 
 def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The places of an object, by name; None for what is no object, or is open."""
     named = schema.get("properties")
-    closed = set(schema) <= {
-        "type",
-        "properties",
-        "required",
-        "additionalProperties",
-        "title",
-        "description",
-        "$schema",
-    }
+    closed = set(schema) <= _OF_OBJECTS
     return named if schema.get("type", "object") == "object" and isinstance(named, Mapping) and closed else None
 
 
