@@ -112,6 +112,13 @@ def test_knowledge_contradictions_are_named() -> None:
         Knowledge({"prize": 0}).check(["price"])
 
 
+def test_merged_knowledge_names_each_source_that_says_something_once() -> None:
+    nothing, team = Knowledge(source="schema"), Knowledge({"a": 0, "b": 1}, source="our team")
+    assert nothing.merged(nothing.merged(team)).source == "our team"
+    said = Knowledge({"a": 0}, source="schema")
+    assert said.merged(said.merged(team)).because("b", "a") == "schema + our team"
+
+
 def test_schema_refuses_doubles_and_unknown_assignment() -> None:
     with pytest.raises(DataError, match="twice"):
         Schema((Column("a", "item"), Column("a", "user")))

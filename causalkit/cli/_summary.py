@@ -79,7 +79,7 @@ def render(console: Console, run: Run) -> None:
     _render_notes(console, run)
     console.print()
     if (usage := run.result.usage) is not None:
-        console.print(f"Language models: {usage.words}")
+        console.print(f"Language models: {usage.words}, when their answers were first given")
     if run.report_path.exists():
         console.print("Report: ", style="bold", end="")
         console.print(str(run.report_path), soft_wrap=True)
@@ -180,8 +180,10 @@ def _with_interval(m: Measurement) -> str:
 
 
 def _hint(run: Run) -> str:
-    """What to call next: for the rest of a run that stopped, or for the lists of users where there are some."""
+    """What to call next: for the rest of a run that stopped, for the lists of users, or for the graph alone."""
     if run.status in ("failed", "interrupted", "killed"):
         return f"It goes on with: causalkit run --resume {run.path}"
+    if run.ranking is None and run.graph is not None:
+        return f"The causal graph: causalkit graph show {run.id}"
     users = run.ranking is not None and bool((run.ranking.table["scope"] == "user").any())
     return f"For one user: causalkit recommend {run.id} --user ID" if users else ""

@@ -159,12 +159,17 @@ class Knowledge:
             {**self.tiers, **other.tiers},
             self.required | other.required,
             self.forbidden | other.forbidden,
-            " + ".join(s for s in dict.fromkeys((self.source, other.source)) if s),
+            self._sources(other),
             {**self.reasons, **other.reasons},
             (*self.notes, *other.notes),
         )
         both.check()
         return both
+
+    def _sources(self, other: Knowledge) -> str:
+        """Those of the two that say something, each once, however often they were merged before."""
+        told = [one for one in (self, other) if one.tiers or one.required or one.forbidden] or [self]
+        return " + ".join(dict.fromkeys(part for one in told for part in one.source.split(" + ") if part))
 
     def check(self, names: Sequence[str] | None = None) -> None:
         """Raise `ConfigError` for edges both required and ruled out, cycles, or unknown names."""
