@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from _repeated_logs import IDS, Log, alike, counted, grocery, outcomes, sampled, simulated, with_coins
 from _table import Row, at_least, at_most, between, main
-from causalkit_plugins.discoverers._tests import choose
+from causalkit_plugins.discoverers._test_choice import choose
 from causalkit_plugins.discoverers.pc import PC
 
 from causalkit.types import Column, Variables

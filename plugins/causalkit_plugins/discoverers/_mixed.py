@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from causalkit_plugins.discoverers._batches import Bools, EachVariable, Floats, Ints
+from causalkit_plugins.discoverers._cluster_score import ClusterScore
 from causalkit_plugins.discoverers._gaussian import WilksLambda
-from causalkit_plugins.discoverers._known import KnownZ, correlations
+from causalkit_plugins.discoverers._missing_values import KnownZ, correlations
 from causalkit_plugins.discoverers._residuals import Cells
-from causalkit_plugins.discoverers._score import ClusterScore
 
 
 class Mixed(EachVariable):

@@ -15,10 +15,10 @@ import pandas as pd
 
 from causalkit.types import Variables
 from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
+from causalkit_plugins.discoverers._cluster_score import FEWEST, ClusterScore
 from causalkit_plugins.discoverers._columns import Columns
 from causalkit_plugins.discoverers._mixed import Mixed
 from causalkit_plugins.discoverers._residuals import Cells
-from causalkit_plugins.discoverers._score import FEWEST, ClusterScore
 
 Level = tuple[str, ...]
 ROWS: Level = ()

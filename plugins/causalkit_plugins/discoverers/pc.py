@@ -10,7 +10,7 @@ from pydantic import Field
 from causalkit.components import Context, component
 from causalkit.types import CausalGraph, Knowledge, StructurePrior, Variables
 from causalkit_plugins.discoverers._search import Search, search
-from causalkit_plugins.discoverers._tests import choose, usable_rows
+from causalkit_plugins.discoverers._test_choice import choose, usable_rows
 
 
 @component

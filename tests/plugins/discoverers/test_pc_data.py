@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from causalkit_plugins.discoverers._known import KnownZ
+from causalkit_plugins.discoverers._missing_values import KnownZ
 from causalkit_plugins.discoverers._residuals import Cells, Residuals
-from causalkit_plugins.discoverers._tests import choose
+from causalkit_plugins.discoverers._test_choice import choose
 from causalkit_plugins.discoverers.pc import PC
 from scipy import stats
 

@@ -8,11 +8,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from causalkit_plugins.discoverers import _score
+from causalkit_plugins.discoverers import _cluster_score
+from causalkit_plugins.discoverers._cluster_score import ClusterScore
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import routes
-from causalkit_plugins.discoverers._score import ClusterScore
-from causalkit_plugins.discoverers._tests import choose
+from causalkit_plugins.discoverers._test_choice import choose
 from causalkit_plugins.discoverers.pc import PC
 from scipy import stats
 
@@ -231,5 +231,5 @@ def test_products_are_held_some_at_a_time(monkeypatch):
     table = {n: np.array(["p", "q", "r", "s"])[rng.integers(0, 4, len(ids))] for n in "ab"}
     log = seen(table | {"c": rng.normal(size=len(ids))}, ids, {})
     at_once = p_of(log, "a", "b", ("c",))
-    monkeypatch.setattr(_score, "MOST_CELLS", 1500)
+    monkeypatch.setattr(_cluster_score, "MOST_CELLS", 1500)
     assert p_of(log, "a", "b", ("c",)) == pytest.approx(at_once)

@@ -13,7 +13,7 @@ from causalkit_plugins.discoverers._batches import BatchTest, Bools, EachVariabl
 from causalkit_plugins.discoverers._columns import Columns, prepare
 from causalkit_plugins.discoverers._discrete import GSquared
 from causalkit_plugins.discoverers._gaussian import FisherZ
-from causalkit_plugins.discoverers._known import KnownRows, correlations
+from causalkit_plugins.discoverers._missing_values import KnownRows, correlations
 from causalkit_plugins.discoverers._mixed import Mixed, linear
 from causalkit_plugins.discoverers._plain import plain
 from causalkit_plugins.discoverers._residuals import Cells
