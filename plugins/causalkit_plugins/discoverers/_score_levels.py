@@ -17,23 +17,27 @@ from causalkit.types import Variables
 from causalkit_plugins.discoverers._columns import Columns
 from causalkit_plugins.discoverers._routes import Place, Routes, routes
 from causalkit_plugins.discoverers._scores import BDeu, Floats, GaussianBIC, Ints, LocalScores, Set
+from causalkit_plugins.discoverers._tree_scores import TreeBDeu
 
 Bools = npt.NDArray[np.bool_]
 _FLAT = 1e-7
 
 
-def scores_of(columns: Columns, variables: Variables, ess: float) -> tuple[LocalScores, Bools]:
-    """BDeu of discrete columns, else BIC; and `[p, p]`, whether two columns vary where they can be compared."""
+def scores_of(columns: Columns, variables: Variables, ess: float, trees: bool = False) -> tuple[LocalScores, Bools]:
+    """BDeu of discrete columns, else BIC; and `[p, p]`, whether two columns vary where they can be compared.
+
+    With `trees`, BDeu in the leaves of trees.
+    """
     found = routes(variables, columns.names)
     size, rows = len(columns.names), len(variables.table)
     if found.plain or not size:
-        return _at(columns, None, rows, rows, ess), np.ones((size, size), bool)
+        return _at(columns, None, rows, rows, ess, trees), np.ones((size, size), bool)
     met = found.met[found.level[:, None], found.level[None, :]]
     comparable = met[:, :, 0] == met[:, :, 1]
     place, halvings = met[:, :, 0], _halvings(columns, found, rows)
     keys = sorted({(int(at), int(k)) for at, k in zip(place[comparable], halvings[comparable], strict=True)})
     units = [_units(found.places[at], rows) / 2**k for at, k in keys]
-    each = [_at(columns, found.places[at], n, rows, ess) for (at, _), n in zip(keys, units, strict=True)]
+    each = [_at(columns, found.places[at], n, rows, ess, trees) for (at, _), n in zip(keys, units, strict=True)]
     of_pair = np.full((size, size), -1)
     for number, (at, k) in enumerate(keys):
         of_pair[(place == at) & (halvings == k) & comparable] = number
@@ -46,10 +50,10 @@ def _units(place: Place, rows: int) -> float:
     return float(rows if place.unit is None else place.unit.max() + 1)
 
 
-def _at(columns: Columns, place: Place | None, n: float, rows: int, ess: float) -> LocalScores:
+def _at(columns: Columns, place: Place | None, n: float, rows: int, ess: float, trees: bool) -> LocalScores:
     """The scores at one place, with n units behind it."""
     if columns.codes is not None:
-        return BDeu(columns.codes, ess, n / max(rows, 1))
+        return (TreeBDeu if trees else BDeu)(columns.codes, ess, n / max(rows, 1))
     assert columns.scores is not None
     values = _means(columns.scores, place)
     correlation = values.T @ values / max(len(values), 1)

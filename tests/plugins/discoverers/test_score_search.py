@@ -138,6 +138,11 @@ def test_a_cpdag_leaves_open_what_equivalent_graphs_do_not_share() -> None:
     assert edge is not None and edge.confidence > 0.9 and edge.strength is not None and edge.strength > 5
 
 
+def test_trees_find_the_same_clear_graph() -> None:
+    trees = ScoreSearch(local="trees", starts=6, sweeps=20, chains=3, draws=100)
+    assert marks(trees.discover(table())) == {"a -- b", "a -> d", "c -> d"}
+
+
 def test_a_prior_decides_what_data_leave_open_and_nothing_that_they_tell() -> None:
     for odds, said in ((3.0, "a -> b"), (-3.0, "b -> a")):
         prior = StructurePrior(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from causalkit_plugins.discoverers._scores import BDeu, GaussianBIC
+from causalkit_plugins.discoverers._tree_scores import TreeBDeu
 from scipy.special import gammaln
 
 
@@ -22,6 +23,48 @@ def slow_bdeu(codes: np.ndarray, child: int, parents: tuple[int, ...], ess: floa
         total += gammaln(ess / configurations) - gammaln(ess / configurations + counts.sum())
         total += (gammaln(cell + counts) - gammaln(cell)).sum()
     return total
+
+
+def slow_trees(
+    rows: np.ndarray, levels: np.ndarray, child: int, left: tuple[int, ...], ess: float, cells: int
+) -> float:
+    """The likelihood of rows that are alike so far, summed over trees that split on what is left."""
+    counts = np.bincount(rows[:, child], minlength=levels[child])
+    whole, own = ess / cells, ess / cells / levels[child]
+    leaf = np.exp(gammaln(whole) - gammaln(whole + counts.sum()) + (gammaln(own + counts) - gammaln(own)).sum())
+    if not left:
+        return float(leaf)
+    split = 0.0
+    for j in left:
+        rest = tuple(k for k in left if k != j)
+        parts = [rows[rows[:, j] == level] for level in range(levels[j])]
+        split += np.prod([slow_trees(part, levels, child, rest, ess, cells * levels[j]) for part in parts])
+    return float(leaf / 2 + split / len(left) / 2)
+
+
+@pytest.mark.parametrize("parents", [(), (1,), (0, 1), (0, 1, 3)])
+def test_trees_are_summed(parents: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    codes = np.column_stack([rng.integers(0, levels, 40) for levels in (3, 2, 3, 2)])
+    slow = slow_trees(codes, codes.max(axis=0) + 1, 2, parents, 2.0, 1)
+    assert TreeBDeu(codes, 2.0).local(2, parents) == pytest.approx(np.log(slow))
+
+
+def test_trees_find_a_parent_that_matters_at_one_level_of_another() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.integers(0, 5, (2, 300))
+    child = np.where((a == 0) & (b > 1), 1, rng.random(300) < 0.2).astype(int)
+    codes = np.column_stack([a, b, child])
+    gains = [scores.local(2, (0, 1)) - scores.local(2, (0,)) for scores in (BDeu(codes, 4.0), TreeBDeu(codes, 4.0))]
+    assert gains[0] < 0 < gains[1]
+
+
+def test_tables_too_large_for_trees_are_scored_whole() -> None:
+    rng = np.random.default_rng(7)
+    codes = np.column_stack([rng.integers(0, 60, 200) for _ in range(3)])
+    trees, tables = TreeBDeu(codes), BDeu(codes)
+    assert trees.local(0, (1, 2)) == pytest.approx(tables.local(0, (1, 2)) - 2 * np.log(2))
+    assert np.isfinite(trees.local(0, (1,)))
 
 
 @pytest.mark.parametrize("ess", [0.3, 1.0, 10.0])
