@@ -59,7 +59,7 @@ def _ours(data: Any) -> Callable[[], dict[str, Any]]:
     variables = Variables(pd.DataFrame(data, columns=names), columns)
 
     def run() -> dict[str, Any]:
-        graph = PC(alpha=ALPHA, max_k=None).discover(variables)
+        graph = PC(alpha=ALPHA, statistic="g2", max_k=None).discover(variables)
         directed = sum(edge.mark == "->" for edge in graph.edges)
         edges = {tuple(sorted((int(e.source[1:]), int(e.target[1:])))) for e in graph.edges}
         return {"edges": edges, "directed": directed, "separations": len(graph.separations)}

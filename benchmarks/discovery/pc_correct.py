@@ -188,7 +188,7 @@ def data_case(seed: int) -> list[str]:
     _, table = world(rng, kind)
     alpha = float(rng.choice([0.01, 0.05, 0.1]))
     wanted = skeleton(table, fisher_z(table) if kind == "gaussian" else g_squared(table), alpha)
-    graph = PC(alpha=alpha, max_k=None, colliders=RULES[seed // 2 % 3]).discover(variables(table, kind))
+    graph = PC(alpha=alpha, statistic="g2", max_k=None, colliders=RULES[seed // 2 % 3]).discover(variables(table, kind))
     told = [kind, *check_class(graph)]
     if wanted.closest < TIE:
         return [*told, f"{kind}: tie"]
@@ -243,7 +243,7 @@ def knowledge_case(seed: int) -> list[str]:
     dag, table = world(rng, kind)
     names = sorted(dag.nodes)
     known = random_knowledge(rng, names)
-    discoverer = PC(alpha=float(rng.choice([0.05, 0.2])), colliders=RULES[seed % 7 % 3], max_k=3)
+    discoverer = PC(alpha=float(rng.choice([0.05, 0.2])), statistic="g2", colliders=RULES[seed % 7 % 3], max_k=3)
     graph = discoverer.discover(variables(table, kind), known)
     told = ["against"] if any("against what is known" in note for note in graph.notes) else []
     told += [f"broken: {what}" for what in broken(graph, known)]
@@ -318,7 +318,7 @@ def order_case(seed: int) -> list[str]:
     rng = np.random.default_rng([4, seed])
     kind = ("gaussian", "discrete")[seed % 2]
     _, table = world(rng, kind)
-    discoverer = PC(alpha=0.1, colliders=RULES[seed // 2 % 3])
+    discoverer = PC(alpha=0.1, statistic="g2", colliders=RULES[seed // 2 % 3])
     first = discoverer.discover(variables(table, kind))
     turned = [{name: table[name] for name in rng.permutation(sorted(table)).tolist()} for _ in range(3)]
     again = [discoverer.discover(variables(one, kind)) for one in turned]

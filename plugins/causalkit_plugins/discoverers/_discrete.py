@@ -10,21 +10,26 @@ import numpy.typing as npt
 from causalkit_plugins.discoverers._batches import EachVariable, Floats, Ints
 from causalkit_plugins.discoverers._tables import Counter, Tables
 
+SPARSE = 40
+"""Rows per degree of freedom below which G² is not near its law."""
+
 
 class GSquared(EachVariable):
     """G², or Pearson's χ², against chi-squared; degrees of freedom count levels that occur in each stratum.
 
-    Given something, a test with fewer than 5 rows per degree of freedom is not made. Its strength
-    is G² / 2n, the mutual information in nats, or χ² / n.
+    `auto`: G², but with fewer than 40 rows per degree of freedom, where G² is far above its law, the p-value is that of
+    χ² times (n - 1) / n of each stratum. Given something, a test with fewer than 5 rows per degree of freedom is not
+    made. Its strength is G² / 2n, the mutual information in nats, or χ² / n.
 
     Parameters
     ----------
     codes : `[n, p]`, levels from 0.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int64], statistic: Literal["g2", "chi2"] = "g2") -> None:
+    def __init__(self, codes: npt.NDArray[np.int64], statistic: Literal["auto", "g2", "chi2"] = "g2") -> None:
         self.counter = Counter(codes)
         self.pearson = statistic == "chi2"
+        self.sparse = SPARSE if statistic == "auto" else 0
         self.scale = "χ²/n" if self.pearson else "G²/2n in nats"
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
@@ -61,7 +66,10 @@ class GSquared(EachVariable):
 
         statistic, freedom = np.maximum(self._statistic(tables), 0), tables.freedom()
         few = (freedom < 1) | (self.counter.rows < least * freedom)
-        p = chdtrc(np.maximum(freedom, 1), statistic)
+        told = statistic
+        if (sparse := self.counter.rows < self.sparse * freedom).any():
+            told = np.where(sparse, np.maximum(tables.chi2(centred=True), 0), statistic)
+        p = chdtrc(np.maximum(freedom, 1), told)
         strength = statistic / (self.counter.rows * (1 if self.pearson else 2))
         p[few] = strength[few] = np.nan
         return p, strength

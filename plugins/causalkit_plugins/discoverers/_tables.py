@@ -41,8 +41,12 @@ class Tables:
         by_stratum = np.add.reduceat(joint, self.starts, axis=1) + rest[:, None]
         return np.asarray(2 * np.add.reduceat(by_stratum, self.of_set, axis=0))
 
-    def chi2(self) -> Floats:
-        """Pearson's χ² of each set and target, `[c, t]`."""
+    def chi2(self, centred: bool = False) -> Floats:
+        """Pearson's χ² of each set and target, `[c, t]`.
+
+        `centred`: times (n - 1) / n of each stratum, whose mean given the margins is its degrees of freedom, however
+        small the counts (Haldane 1940, Biometrika 31).
+        """
         own, by_target = self._own(), self.counts.sum(axis=1)
         total = own.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -50,6 +54,8 @@ class Tables:
             cells = self.counts**2 / expected
         cells[~(self.counts > 0)] = 0
         by_stratum = np.add.reduceat(cells.sum(axis=1), self.starts, axis=1) - total[:, None]
+        if centred:
+            by_stratum *= (1 - 1 / np.maximum(total, 1))[:, None]
         return np.asarray(np.add.reduceat(by_stratum, self.of_set, axis=0))
 
     def freedom(self) -> Floats:

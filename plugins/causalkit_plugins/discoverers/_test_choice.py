@@ -19,7 +19,7 @@ from causalkit_plugins.discoverers._plain import plain
 from causalkit_plugins.discoverers._residuals import Cells
 from causalkit_plugins.discoverers._routes import Routed, Routes, routes
 
-Statistic = Literal["g2", "chi2"]
+Statistic = Literal["auto", "g2", "chi2"]
 
 
 def usable_rows(
@@ -59,7 +59,7 @@ def _only(variables: Variables, rows: Bools) -> Variables:
 
 
 def choose(
-    variables: Variables, asked: str = "auto", statistic: Statistic = "g2", device: str | None = None
+    variables: Variables, asked: str = "auto", statistic: Statistic = "auto", device: str | None = None
 ) -> tuple[Columns, BatchTest]:
     """The usable columns of a table, noting what was done with them, and their test; see the fields of `PC`."""
     columns = prepare(variables, asked, missing_allowed=True)

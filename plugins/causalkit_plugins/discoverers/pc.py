@@ -45,8 +45,9 @@ class PC:
     indicators (Wilks' lambda). `discrete`: G². `mixed`: as `gaussian`, but two categories, given others, are
     regressed on them by strata or logistic curves, and what is left of the two compared (Shah & Peters 2020).
     `auto`: `discrete` where all columns are, `mixed` where some are, else `gaussian`."""
-    statistic: Literal["g2", "chi2"] = "g2"
-    "Of the discrete test: the likelihood ratio G², or Pearson's χ², which is nearer to its law where counts are small."
+    statistic: Literal["auto", "g2", "chi2"] = "auto"
+    """Of the discrete test: the likelihood ratio G², or Pearson's χ². `auto`: G², but where fewer than 40 rows stand
+    behind a degree of freedom, and G² calls too much dependent, the p-value of χ² times (n - 1) / n of each stratum."""
     missing: Literal["pairwise", "rows", "refuse"] = "pairwise"
     """Rows in which a number is missing: `pairwise`: each test takes the rows that know all of its columns; `rows`:
     only rows without any are used; `refuse`: an error. The first two assume that what is missing is missing by

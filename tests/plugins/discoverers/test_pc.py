@@ -104,7 +104,7 @@ def reference(table: pd.DataFrame, p_of, alpha: float):
     ids=["gaussian", "gaussian-dense", "discrete", "discrete-gaps"],
 )
 def test_skeleton_separators_and_confidence_match_the_reference(table, p_of, kind):
-    graph = PC(alpha=0.05, max_k=None).discover(variables(table, kind))
+    graph = PC(alpha=0.05, statistic="g2", max_k=None).discover(variables(table, kind))
     near, apart, survived = reference(table, p_of, 0.05)
     assert {frozenset((e.source, e.target)) for e in graph} == {frozenset((a, b)) for a in near for b in near[a]}
     assert {frozenset((s.a, s.b)) for s in graph.separations} == set(apart)
