@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,17 +69,33 @@ def identify_graph(
     caused = descendants(dag, treatment)
     allowed = {n for n in observed if n in dag} - caused - {treatment, outcome} - set(given)
     held = set(given) - caused - {treatment, outcome}
-    near = allowed & _ancestors(dag, {treatment, outcome} | held)
-    causes = outcome in caused
-    if not blocks(graph, treatment, outcome, near | held):
-        return AdjustmentSets(False, causes, open_path=open_path(graph, treatment, outcome, near | held))
-    minimal = pruned(graph, treatment, outcome, near, held)
+    near = allowed & ancestors_of(dag, {treatment, outcome} | held)
+    further = allowed - near - descendants(dag, outcome)
+    return replace(separating(dag, graph, treatment, outcome, near, further, held), causes=outcome in caused)
+
+
+def separating(
+    dag: nx.DiGraph[str],
+    doors: nx.DiGraph[str],
+    treatment: str,
+    outcome: str,
+    near: set[str],
+    further: Collection[str],
+    held: set[str],
+) -> AdjustmentSets:
+    """Sets that separate treatment and outcome in `doors`, `held` beside them: of `near`, and of `further` too.
+
+    `near` is a set that separates them if any does; whether the treatment causes the outcome is left to the caller.
+    """
+    if not blocks(doors, treatment, outcome, near | held):
+        return AdjustmentSets(False, False, open_path=open_path(doors, treatment, outcome, near | held))
     maximal = set(near)
-    for node in sorted(allowed - near - descendants(dag, outcome)):
-        if blocks(graph, treatment, outcome, maximal | held | {node}):
+    for node in sorted(further):
+        if blocks(doors, treatment, outcome, maximal | held | {node}):
             maximal.add(node)
-    preferred = informative(dag, graph, treatment, outcome, maximal, held)
-    return AdjustmentSets(True, causes, _sorted(minimal), _sorted(maximal), _sorted(preferred))
+    minimal = pruned(doors, treatment, outcome, near, held)
+    preferred = informative(dag, doors, treatment, outcome, maximal, held)
+    return AdjustmentSets(True, False, _sorted(minimal), _sorted(maximal), _sorted(preferred))
 
 
 def _sorted(nodes: Iterable[str]) -> tuple[str, ...]:
@@ -143,14 +159,15 @@ def ancestors(dag: nx.DiGraph[str], node: str) -> set[str]:
     return found
 
 
-def _ancestors(dag: nx.DiGraph[str], nodes: Iterable[str]) -> set[str]:
+def ancestors_of(dag: nx.DiGraph[str], nodes: Iterable[str]) -> set[str]:
+    """The nodes, those of `dag` alone, and all that cause any of them."""
     return {a for node in nodes if node in dag for a in (*ancestors(dag, node), node)}
 
 
 def open_path(graph: nx.DiGraph[str], start: str, end: str, given: Collection[str]) -> str:
     """A shortest path that `given` leaves open, as text such as `a <- b -> c`; empty where none is."""
     given = set(given)
-    opened = _ancestors(graph, given)
+    opened = ancestors_of(graph, given)
     first = (start, False)
     came: dict[tuple[str, bool], tuple[tuple[str, bool], str]] = {}
     queue = deque([first])

@@ -7,19 +7,11 @@ for every graph, hidden causes and all, that the PAG stands for, and where none 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from causalkit.identification.dseparation import (
-    AdjustmentSets,
-    ancestors,
-    blocks,
-    descendants,
-    informative,
-    open_path,
-    pruned,
-)
+from causalkit.identification.dseparation import AdjustmentSets, ancestors_of, descendants, separating
 from causalkit.identification.orientations import latent_name
 from causalkit.types import CausalGraph
 
@@ -187,7 +179,8 @@ def identify_with_hidden_causes(
     doors.remove_edges_from([(treatment, v) for v in first])
     allowed = ({n for n in observed if n in marks.at} - banned) - set(given)
     held = {n for n in given if n in marks.at} - banned
-    sets = _separating(dag, doors, treatment, outcome, allowed, held, causes)
+    near = allowed & ancestors_of(dag, {treatment, outcome} | held)
+    sets = replace(separating(dag, doors, treatment, outcome, near, allowed - near, held), causes=causes)
     reason = "" if sets.identifiable else f"no observed variables close the back door {sets.open_path}"
     return HiddenCauses(sets, sure, between - {outcome}, reason)
 
@@ -202,25 +195,3 @@ def _hidden(marks: Marks, treatment: str, hidden: list[str], outcome: str) -> st
         said = f"{treatment} {mark} {name} leaves open whether {treatment} is a cause of {name}"
     others = f" (so may {len(hidden) - 1} more of its edges)" if len(hidden) > 1 else ""
     return said + others + ("" if name == outcome else f", from which a path may lead to {outcome}")
-
-
-def _separating(
-    dag: nx.DiGraph[str],
-    doors: nx.DiGraph[str],
-    treatment: str,
-    outcome: str,
-    allowed: set[str],
-    held: set[str],
-    causes: bool,
-) -> AdjustmentSets:
-    ends = {n for n in {treatment, outcome} | held if n in dag}
-    near = allowed & set().union(ends, *(ancestors(dag, n) for n in ends))
-    if not blocks(doors, treatment, outcome, near | held):
-        return AdjustmentSets(False, causes, open_path=open_path(doors, treatment, outcome, near | held))
-    maximal = set(near)
-    for node in sorted(allowed - near):
-        if blocks(doors, treatment, outcome, maximal | held | {node}):
-            maximal.add(node)
-    minimal = pruned(doors, treatment, outcome, near, held)
-    preferred = informative(dag, doors, treatment, outcome, maximal, held)
-    return AdjustmentSets(True, causes, tuple(sorted(minimal)), tuple(sorted(maximal)), tuple(sorted(preferred)))
