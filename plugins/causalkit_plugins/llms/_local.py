@@ -5,6 +5,7 @@ One question at a time, so that an answer does not depend, to the last bit, on w
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 
 from causalkit.errors import ModelUnavailable, UsageError
 
-__all__ = ["LocalModel", "load"]
+__all__ = ["LocalModel", "Unanswerable", "load"]
 
 _ALONE = RLock()
 _AT_ONCE = 64
@@ -23,6 +24,10 @@ _AT_ONCE = 64
 _CLOSE = 1e-3
 """Log-probabilities with and without what was read before differ by less than this, or it is read again each time."""
 _TORCH = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+
+
+class Unanswerable(ValueError):
+    """A question that this model cannot be asked; says why."""
 
 
 @dataclass
@@ -53,18 +58,21 @@ class LocalModel:
         try:
             text = self._templated(turns)
         except Exception:  # templates raise what they like where they know no such role
-            text = self._templated([{"role": "user", "content": "\n\n".join(p for p in (system, prompt) if p)}])
+            text = self._alone("\n\n".join(part for part in (system, prompt) if part))
         return self.ids(text)
 
     def ids(self, text: str) -> list[int]:
         """Token ids of a text, nothing added."""
-        return list(self.tokeniser(text, add_special_tokens=False, verbose=False)["input_ids"])
+        whole = text.encode("utf-8", "replace").decode()  # half an emoji is no text to a tokeniser
+        return [int(one) for one in self.tokeniser(whole, add_special_tokens=False, verbose=False)["input_ids"]]
 
     def scores(self, start: list[int], texts: Sequence[str]) -> list[float]:
-        """Log P(text | start) of each text."""
+        """Log P(text | start) of each text; raises `Unanswerable`."""
+        ends = [self.ids(text) for text in texts]
+        self._check(start, ends)
         found: list[float] = []
-        for first in range(0, len(texts), _AT_ONCE):
-            found += self._scores(start, [self.ids(text) for text in texts[first : first + _AT_ONCE]])
+        for first in range(0, len(ends), _AT_ONCE):
+            found += self._scores(start, ends[first : first + _AT_ONCE])
         return found
 
     def generate(self, start: list[int], most: int) -> list[int]:
@@ -84,6 +92,15 @@ class LocalModel:
     def text(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special ones."""
         return str(self.tokeniser.decode(list(ids), skip_special_tokens=True))
+
+    def _check(self, start: list[int], ends: list[list[int]]) -> None:
+        longest = len(start) + max(map(len, ends))
+        if not start or not all(ends):
+            raise Unanswerable("the model's tokeniser has no token for the prompt, or for a choice")
+        if len({tuple(end) for end in ends}) < len(ends):
+            raise Unanswerable("the model's tokeniser writes two of the choices alike, so they cannot be told apart")
+        if longest > self.limit:
+            raise Unanswerable(f"prompt and answer are {longest} tokens long, and {self.limit} are read at most")
 
     def _scores(self, start: list[int], ends: list[list[int]]) -> list[float]:
         """By reading the start once where the model can go on from there, else with each end."""
@@ -120,6 +137,16 @@ class LocalModel:
         mask = torch.cat([torch.ones_like(ids).expand(len(ends), -1), there[:, :-1]], 1)
         rest = self.module(input_ids=ends[:, :-1], attention_mask=mask, past_key_values=known, use_cache=True).logits
         return torch.cat([first, rest], 1)
+
+    def _alone(self, prompt: str) -> str:
+        try:
+            return self._templated([{"role": "user", "content": prompt}])
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelUnavailable(
+                f"the chat template of the model cannot be used: {said}",
+                "Get its files again, or mend `chat_template` in a copy of its folder.",
+            ) from error
 
     def _templated(self, turns: list[dict[str, str]]) -> str:
         return str(self.tokeniser.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
@@ -185,6 +212,11 @@ def _resumes(model: LocalModel) -> bool:
     known = min(len(model.tokeniser), int(model.module.get_input_embeddings().weight.shape[0]))
     start, ends = [1 % known, 2 % known, 3 % known], [[4 % known, 5 % known, 6 % known], [5 % known]]
     whole = model._scores(start, ends)
+    if not all(map(math.isfinite, whole)):
+        raise ModelUnavailable(
+            "the model computes numbers that are none (NaN or infinite)",
+            "Get its files again, or set `precision: float32`.",
+        )
     model.resumes = True
     try:
         again = model._scores(start, ends)
