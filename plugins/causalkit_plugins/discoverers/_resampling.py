@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from causalkit.errors import DataError
 from causalkit.types import Variables
 
 Ints = npt.NDArray[np.intp]
@@ -28,9 +29,23 @@ class Resampler:
     by: tuple[str, ...]
 
     @classmethod
-    def of(cls, variables: Variables) -> Resampler:
-        """For the units that `variables` declares by `clusters`, else those at which its columns vary."""
-        by = _coarsest(variables) if len(variables.units) else ()
+    def of(cls, variables: Variables, over_time: bool = False) -> Resampler:
+        """For the units that `variables` declares by `clusters`, else those at which its columns vary.
+
+        With `over_time`, all rows of a unit stay together, in the periods that they are of.
+
+        Raises
+        ------
+        DataError : `over_time`, and there is but one unit over time.
+        """
+        variables.check()
+        period = variables.period if over_time else ""
+        by = _coarsest(variables, period) if len(variables.units) else ()
+        if period and not by:
+            raise DataError(
+                f"bootstrap has one unit over time, and drawing its {period} apart would lose what was before",
+                "Leave the bootstrap out, or let lagged hold it: `use: lagged, of: {use: bootstrap, …}`.",
+            )
         return cls(variables, _order_of_content(variables.table), by)
 
     @property
@@ -91,13 +106,17 @@ def _taken(variables: Variables, at: Ints) -> Variables:
     )
 
 
-def _coarsest(variables: Variables) -> tuple[str, ...]:
-    """Ids by which rows may depend on each other, less those that lie within another, or tell every row apart."""
+def _coarsest(variables: Variables, period: str) -> tuple[str, ...]:
+    """Ids by which rows may depend on each other, less those that lie within another, or tell rows apart or no two.
+
+    Not the period, where one is given: its rows are not drawn apart.
+    """
     units = variables.units
-    at_levels = {name for ids in variables.levels.values() for name in ids}
-    named = variables.clusters or tuple(name for name in units.columns if name in at_levels) or tuple(units.columns)
-    codes = {name: _codes(units[name]) for name in sorted(named)}
-    kept = [name for name, code in codes.items() if code.max(initial=0) + 1 < len(units)]
+    ids = [name for name in units.columns if name != period]
+    at_levels = {name for level in variables.levels.values() for name in level}
+    declared = [name for name in variables.clusters if name in ids]
+    codes = {name: _codes(units[name]) for name in sorted(declared or [n for n in ids if n in at_levels] or ids)}
+    kept = [name for name, code in codes.items() if 0 < code.max(initial=0) < len(units) - 1]
     within = {
         a
         for a in kept

@@ -93,8 +93,6 @@ def _series(variables: Variables, per: Sequence[str]) -> Ints:
         )
     if not len(variables.table):
         raise DataError("lagged got a table without rows", "Give discovery more of the log.")
-    if len(variables.units) != len(variables.table):
-        raise DataError(f"lagged got ids of {len(variables.units)} rows for a table of {len(variables.table)}")
     unknown = [name for name in per if name not in variables.units.columns or name == variables.period]
     if unknown:
         raise DataError(

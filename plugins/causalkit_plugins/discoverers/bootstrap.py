@@ -32,8 +32,8 @@ class Bootstrap:
     An edge's confidence is the share of the resamples in whose graphs the two are joined; it points the way that
     more than half of these agree on, else it is left undirected. Directions that would close a cycle are left open,
     the least frequent first; knowledge is kept strictly. Where the table declares units (weeks, users, items), whole
-    units are drawn: rows of one unit stay together. The graph of the whole table gives strengths, and what
-    separated the pairs without an edge.
+    units are drawn: rows of one unit stay together, and where it holds `lagged`, all of its periods. The graph of the
+    whole table gives strengths, and what separated the pairs without an edge.
 
     A resample repeats rows, which a test takes for new ones: single graphs have more edges than that of the table, most
     of them rare. The share says how stable an edge is under other draws of the same rows, not how probable it is.
@@ -66,6 +66,11 @@ class Bootstrap:
         """Whether the discoverer that it holds does."""
         return bool(getattr(self.of, "takes_weights", False))
 
+    @property
+    def reads_past(self) -> bool:
+        """Whether the discoverer that it holds does."""
+        return bool(getattr(self.of, "reads_past", False))
+
     def discover(
         self,
         variables: Variables,
@@ -89,7 +94,7 @@ class Bootstrap:
         known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
         quiet = replace(context, progress=None, journal=None)
         first = self.of.discover(variables, knowledge, context=quiet.under("whole"), **given)
-        sampler = Resampler.of(variables)
+        sampler = Resampler.of(variables, self.reads_past)
         work = _Work(self.of, sampler, knowledge, _for_workers(quiet), given)
         drawn = _all(work, self.resamples, context, repr(self))
         ensemble = Ensemble(drawn, known, self.threshold, first)

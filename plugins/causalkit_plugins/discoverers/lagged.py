@@ -32,8 +32,8 @@ class Lagged:
     Columns that never change are also searched by themselves, a row for each unit: how they hang together is read
     there.
 
-    To see how stable edges are, hold a `bootstrap` (`of: {use: bootstrap, …}`): it then draws rows together with their
-    past. A bootstrap that holds `lagged` would draw the periods apart.
+    To see how stable edges are, hold a `bootstrap` (`of: {use: bootstrap, …}`), which draws rows together with their
+    past, or be held by one, which draws whole units with all of their periods.
 
     Assumes that no effect takes longer than `lags` periods, and that given its past a row is independent of the
     other rows of its unit; levels and ids of the rows go on to the discoverer, so that one that counts units or
@@ -52,6 +52,11 @@ class Lagged:
     feedback: bool = True
     "Whether a column may affect, in a later period, one of a lower tier: what was bought, what is shown next."
 
+    @property
+    def reads_past(self) -> bool:
+        """Whether rows of one unit must stay together."""
+        return self.lags > 0
+
     def discover(
         self,
         variables: Variables,
@@ -65,6 +70,7 @@ class Lagged:
         ------
         DataError : the table has no period, several rows per unit and period, or too few rows with their past.
         """
+        variables.check()
         known = self._about(variables, knowledge)
         if not self.lags:
             return self.of.discover(variables, known, context=context.under("of"))
@@ -83,6 +89,7 @@ class Lagged:
 
         Raises the same as `discover`.
         """
+        variables.check()
         known = self._about(variables, knowledge)
         if not self.lags:
             return self.of.discover(variables, known, context=context.under("of"))

@@ -241,6 +241,12 @@ def test_units_of_one_row_are_rows():
     assert Resampler.of(alone).what == "rows"
 
 
+def test_of_one_unit_rows_are_drawn_since_itself_is_always_the_same():
+    one = replace(table(30), units=pd.DataFrame({"user": [7] * 30}), clusters=("user",))
+    drawn = Resampler.of(one).draw(np.random.default_rng(0)).table
+    assert drawn.drop_duplicates().shape[0] < 30
+
+
 def test_rows_with_weights_are_drawn_by_weight():
     seen = replace(table(5), weights=np.array([0.0, 1, 10, 100, 1000]))
     drawn = [Resampler.of(seen).draw(np.random.default_rng(seed)) for seed in range(20)]

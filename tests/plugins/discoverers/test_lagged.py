@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from causalkit_plugins.discoverers._resampling import Resampler
 from causalkit_plugins.discoverers.bootstrap import Bootstrap
 from causalkit_plugins.discoverers.causal_learn import CausalLearn
 from causalkit_plugins.discoverers.lagged import Lagged
@@ -192,8 +193,8 @@ def test_lags_of_none_leave_the_table_as_it_is():
     ("changes", "said"),
     [
         ({"period": ""}, "needs to know the period"),
-        ({"units": pd.DataFrame({"user": [1], "week": [1]})}, "ids of 1 rows for a table of 2400"),
-        ({"units": pd.DataFrame({"week": np.arange(2400) % 16})}, "2384 rows are of a series and week"),
+        ({"units": pd.DataFrame({"user": [1], "week": [1]})}, "1 rows of ids for 2400 rows"),
+        ({"units": pd.DataFrame({"week": np.arange(2400) % 16}), "levels": {}}, "2384 rows are of a series and week"),
         ({"units": pd.DataFrame({"user": 1, "week": ["a"] * 2400})}, "must count from one to the next"),
         ({"units": pd.DataFrame({"user": 1, "week": np.full(2400, np.nan)})}, "missing in 2400 rows"),
         ({"units": pd.DataFrame({"user": np.arange(2400), "week": 1})}, "no row has its 1 week before"),
@@ -278,3 +279,22 @@ def test_it_can_hold_a_bootstrap_which_draws_rows_with_their_past():
     graph = Lagged(of=Bootstrap(of=PC(alpha=0.001), resamples=8)).discover(world(), known)
     assert arrows(graph) == {("shown", "bought"), ("bought", "visits"), ("taste", "bought")}
     assert all(edge.confidence == 1 for edge in graph)
+
+
+def test_a_bootstrap_that_holds_it_draws_whole_users_with_all_their_weeks():
+    known = Knowledge({"shown": 0, "bought": 1})
+    graph = Bootstrap(of=Lagged(of=PC(alpha=0.001)), resamples=6).discover(world(), known)
+    assert arrows(graph) == {("shown", "bought"), ("bought", "visits"), ("taste", "bought")}
+    assert "6 resamples of whole units of user" in graph.notes
+    drawn = Resampler.of(world(), over_time=True).draw(np.random.default_rng(0))
+    assert drawn.units.groupby("user")["week"].agg(list).map(sorted).map(lambda weeks: weeks == list(range(16))).all()
+    assert drawn.units["user"].nunique() == 150
+    assert drawn.table["taste"].nunique() < 150
+    assert Resampler.of(world()).what == "whole units of user and of week"  # for what reads no past
+
+
+def test_of_one_unit_over_time_no_weeks_are_drawn_apart():
+    one = cut(world(), (world().units["user"] == 3).to_numpy())
+    with pytest.raises(DataError, match="one unit over time"):
+        Bootstrap(of=Bootstrap(of=Lagged(of=PC()), resamples=2), resamples=2).discover(one)
+    Bootstrap(of=Lagged(of=PC(), lags=0), resamples=2).discover(one)
