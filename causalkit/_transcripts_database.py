@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import RLock
@@ -87,7 +88,7 @@ class Database:
 
     def _prepare(self, made: sqlite3.Connection) -> None:
         made.row_factory = sqlite3.Row
-        made.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(made)
         made.execute("PRAGMA synchronous = FULL")
         (version,) = made.execute("PRAGMA user_version").fetchone()
         if version not in (0, FORMAT):
@@ -104,3 +105,16 @@ class Database:
             "Free space or make the folder writable; a damaged file can be moved away: what it holds is then asked"
             " again.",
         )
+
+
+def _keep_a_log(made: sqlite3.Connection) -> None:
+    """Turn write-ahead logging on. SQLite does not wait by itself where another process does so at that moment."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            made.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)

@@ -7,6 +7,7 @@ import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
+from threading import Timer
 
 import pytest
 
@@ -123,6 +124,18 @@ def test_several_processes_keep_at_once_and_each_is_counted_once(tmp_path):
     whole = Transcripts(path, go="together", step="s")
     assert len(list(whole.all())) == 10 + 3 * 10
     assert whole.used().calls == whole.spent().calls == 40
+
+
+def test_one_who_opens_a_new_file_waits_for_another_who_does(tmp_path):
+    other = sqlite3.connect(tmp_path / "transcripts.sqlite", check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("CREATE TABLE other (a)")
+    Timer(0.3, lambda: other.execute("COMMIT")).start()
+    made = Transcripts(tmp_path / "transcripts.sqlite")
+    made.keep([ONE])
+    assert list(made.all()) == [ONE]
+    made.close()
+    other.close()
 
 
 def test_used_counts_a_step_over_all_starts_and_spent_this_start_alone(tmp_path):

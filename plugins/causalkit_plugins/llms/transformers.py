@@ -16,7 +16,7 @@ from causalkit.model_files import find_weights, weights_fingerprint
 from causalkit.structured import choice_of
 from causalkit.types import Answers, Question
 from causalkit_plugins.llms._filling import fill, is_fillable
-from causalkit_plugins.llms._local import LocalModel, load
+from causalkit_plugins.llms._local import LocalModel, Unanswerable, load
 
 __all__ = ["TransformersModel"]
 
@@ -29,8 +29,9 @@ class TransformersModel:
 
     Where every place of the schema has finitely many values (choices, yes or no, numbers within bounds), the likeliest
     is taken at each, and the answer is always valid. For other schemas the model writes the likeliest text. Nothing is
-    drawn: the repeats of a question are alike. The model is a folder, a folder in an installed package of weights, or a
-    hub id that was downloaded before; only safetensors are read.
+    drawn: the repeats of a question are alike. A choice is as likely as all its tokens together, so that a model which
+    cannot tell prefers the shorter. The model is a folder, a folder in an installed package of weights, or a hub id
+    that was downloaded before; only safetensors are read.
     """
 
     model: str
@@ -112,10 +113,15 @@ class _Local:
         most = min(self.said.max_prompt_tokens, model.limit - self.said.max_answer_tokens)
         if is_fillable(request.schema):
             most = max(most, min(self.said.max_prompt_tokens, model.limit // 2))
+        if not start:
+            return Reply(refused="the prompt comes to no token of this model")
         if len(start) > most:
             return Reply(refused=f"the prompt is {len(start)} tokens long, and {max(most, 0)} are read at most")
         if is_fillable(request.schema):
-            filled, wanted = fill(model, start, request.schema), choice_of(request.schema)
+            try:
+                filled, wanted = fill(model, start, request.schema), choice_of(request.schema)
+            except Unanswerable as error:
+                return Reply(refused=str(error))
             told = filled.choices.get(wanted[0], {}) if wanted else {}
             return Reply(filled.text, len(start), filled.tokens, told)
         made = model.generate(start, self.said.max_answer_tokens)

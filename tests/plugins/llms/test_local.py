@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +14,8 @@ from causalkit_plugins.examples._tiny_models import tiny_model
 from causalkit_plugins.llms._filling import is_fillable
 from causalkit_plugins.llms._local import load
 from causalkit_plugins.llms.transformers import TransformersModel
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable
@@ -157,3 +162,42 @@ def test_other_files_are_another_model(folders, tmp_path):
     assert len(list(kept.transcripts.all())) == 2
     assert str(tmp_path) not in str(list(kept.transcripts.all()))
     assert replace(first, usage=again.usage).model == again.model
+
+
+def test_choices_that_are_written_alike_are_not_chosen_between(folders, tmp_path):
+    place = Path(shutil.copytree(folders["llama"], tmp_path / "words"))
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(place / "tokenizer.json"))
+    told = model(place).ask([Question("q", "Is it?")], CHOICE)
+    assert told.by_id == {"q": None}
+    assert "cannot be told apart" in told.reasons["q"]
+
+
+def test_choices_that_a_model_cannot_read_to_the_end_have_no_answer(folders):
+    long = {"type": "string", "enum": ["x " * 500, "y"]}
+    told = TransformersModel(model=str(folders["gpt2"]), max_answer_tokens=8).ask([Question("q", "Is it?")], long)
+    assert told.by_id == {"q": None}
+    assert "are read at most" in told.reasons["q"]
+
+
+def test_weights_that_are_no_numbers_are_refused(folders, tmp_path):
+    place = Path(shutil.copytree(folders["llama"], tmp_path / "none"))
+    weights = {name: one.clone() for name, one in load_file(place / "model.safetensors").items()}
+    weights[next(name for name in weights if "norm" in name)][:] = float("nan")
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelUnavailable, match="NaN"):
+        model(place).ask([Question("q", "Is it?")], CHOICE)
+
+
+def test_a_chat_template_that_fails_is_told_and_an_empty_one_asks_nothing(folders, tmp_path):
+    place = Path(shutil.copytree(folders["llama"], tmp_path / "templated"))
+    settings = json.loads((place / "tokenizer_config.json").read_text())
+    (place / "tokenizer_config.json").write_text(
+        json.dumps(settings | {"chat_template": "{{ raise_exception('no') }}"})
+    )
+    with pytest.raises(ModelUnavailable, match="chat template of the model cannot be used: no"):
+        model(place).ask([Question("q", "Is it?", "You are asked.")], CHOICE)
+    (place / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": "{{ '' }}"}))
+    for schema in (CHOICE, {"type": "string"}):
+        assert "no token" in model(place).ask([Question("q", "Is it?")], schema).reasons["q"]
