@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -103,7 +102,7 @@ class Counter:
         """
         if self.pairs is None and len(first) > 1 and int(self.levels.sum()) <= _WIDEST:
             every = np.arange(len(self.levels))
-            self.pairs = self._product(every, every).astype(np.int32)
+            self.pairs = self._product(every, every, np.arange(self.rows)).astype(np.int32)
         starts, width = self._side_by_side(second)
         step = max(1, _CELLS // max(width * int(self.levels[first].max()), 1))
         for at in range(0, len(first), step):
@@ -125,20 +124,13 @@ class Counter:
         """
         starts, width = self._side_by_side(targets)
         of_set, strata = self._side_by_side(given)
-        own, levels = self.columns[i], int(self.levels[i])
-        ends = np.cumsum(np.bincount(own, minlength=levels))
-        most = int(np.diff(ends, prepend=0).argmax())  # its counts are what the other levels leave
-        order = np.argsort(own, kind="stable")
-        order = np.delete(order, slice(ends[most - 1] if most else 0, ends[most]))
-        counts = np.zeros((levels, strata, width))
-        for rows in self._parts(order, max(strata, width)):
-            left = self._one_hot(given, rows)
-            right = left if _same(given, targets) else self._one_hot(targets, rows)
-            bounds = np.searchsorted(own[rows], np.arange(levels + 1)).tolist()
-            for level, (first, last) in enumerate(pairwise(bounds)):
-                if last > first:
-                    counts[level] += left[:, first:last] @ right[:, first:last].T
-        counts[most] = self._whole(given, targets) - counts.sum(axis=0)
+        at_level = [np.flatnonzero(self.columns[i] == level) for level in range(int(self.levels[i]))]
+        most = max(range(len(at_level)), key=lambda level: len(at_level[level]))
+        counts = np.zeros((len(at_level), strata, width))
+        for level, rows in enumerate(at_level):
+            if level != most and len(rows):
+                counts[level] = self._product(given, targets, rows)
+        counts[most] = self._whole(given, targets) - counts.sum(axis=0)  # what the other levels leave
         return Tables(counts.swapaxes(0, 1), starts, of_set)
 
     def given_several(self, i: int, sets: Ints, targets: Ints) -> Iterator[tuple[Ints, Tables]]:
@@ -167,7 +159,7 @@ class Counter:
     def _whole(self, first: Ints, second: Ints) -> Floats:
         """`_product`, out of the counts of every two columns where they are kept."""
         if self.pairs is None:
-            return self._product(first, second)
+            return self._product(first, second, np.arange(self.rows))
         return self.pairs[np.ix_(self._places(first), self._places(second))].astype(float)
 
     def _places(self, variables: Ints) -> Ints:
@@ -176,11 +168,11 @@ class Counter:
         within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return np.asarray(np.repeat((np.cumsum(self.levels) - self.levels)[variables], sizes) + within)
 
-    def _product(self, first: Ints, second: Ints) -> Floats:
-        """One-hot columns of `first` times those of `second`: counts `[width, width]`."""
+    def _product(self, first: Ints, second: Ints, among: Ints) -> Floats:
+        """One-hot columns of `first` times those of `second` among some rows: counts `[width, width]`."""
         widths = int(self.levels[first].sum()), int(self.levels[second].sum())
         total = np.zeros(widths)
-        for rows in self._parts(np.arange(self.rows), max(widths)):
+        for rows in self._parts(among, max(widths)):
             left = self._one_hot(first, rows)
             total += left @ (left if _same(first, second) else self._one_hot(second, rows)).T
         return total
