@@ -166,7 +166,7 @@ def test_other_files_are_another_model(folders, tmp_path):
 
 def test_choices_that_are_written_alike_are_not_chosen_between(folders, tmp_path):
     place = Path(shutil.copytree(folders["llama"], tmp_path / "words"))
-    words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1}, unk_token="<unk>"))
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "yes": 2, "no": 3, '"': 4}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.save(str(place / "tokenizer.json"))
     told = model(place).ask([Question("q", "Is it?")], CHOICE)
