@@ -30,8 +30,10 @@ def slow_trees(
 ) -> float:
     """The likelihood of rows that are alike so far, summed over trees that split on what is left."""
     counts = np.bincount(rows[:, child], minlength=levels[child])
-    whole, own = ess / cells, ess / cells / levels[child]
-    leaf = np.exp(gammaln(whole) - gammaln(whole + counts.sum()) + (gammaln(own + counts) - gammaln(own)).sum())
+    whole = np.array([ess / 4, ess, 4 * ess])[:, None] / cells
+    own = whole / levels[child]
+    logs = (gammaln(whole) - gammaln(whole + counts.sum()))[:, 0] + (gammaln(own + counts) - gammaln(own)).sum(axis=1)
+    leaf = np.exp(logs).mean()
     if not left:
         return float(leaf)
     split = 0.0
