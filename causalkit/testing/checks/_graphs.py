@@ -1,4 +1,4 @@
-"""How a discovered graph is compared with another, with a planted one, and with what was known beforehand."""
+"""Tables for a discoverer, and how its graph is compared: with another, a planted one, and what was known before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from causalkit.testing.kit import Subject
+from causalkit.testing.worlds.graph import graph_world
 from causalkit.types import CausalGraph, Column, ColumnKind, Edge, Knowledge, Variables
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "misdirected",
     "permuted",
     "renamed",
+    "tables",
     "with_column",
 ]
 
@@ -126,3 +129,24 @@ def with_column(variables: Variables, name: str, values: object, kind: ColumnKin
     """The table with a column more."""
     table = pd.DataFrame(variables.table).assign(**{name: values})
     return replace(variables, table=table, columns=(*variables.columns, Column(name, "covariate", kind)))
+
+
+def tables(subject: Subject, *names: str) -> list[Variables]:
+    """The tables of those worlds that it can read: one for discrete columns alone may refuse others.
+
+    One that reads the past alone is given a table of users by weeks.
+    """
+    found: list[Variables] = []
+    refused: Exception | None = None
+    for name in (*names, "over-time"):
+        if found and name == "over-time":
+            break
+        variables = graph_world(name).variables
+        try:
+            subject.fresh().discover(copied(variables), variables.knowledge())
+            found.append(variables)
+        except Exception as error:  # whether it may raise that is another check's matter
+            refused = error
+    tried = ", ".join((*names, "over-time"))
+    assert found, f"it reads none of the plain tables ({tried}): {type(refused).__name__}: {refused}"
+    return found

@@ -36,35 +36,14 @@ def _graph(answer: Any) -> CausalGraph:
     return answer
 
 
-def _tables(subject: Subject, *names: str) -> list[Variables]:
-    """The tables of those worlds that it can read: one for discrete columns alone may refuse others.
-
-    One that reads the past alone is given a table of users by weeks.
-    """
-    found: list[Variables] = []
-    refused: Exception | None = None
-    for name in (*names, "over-time"):
-        if found and name == "over-time":
-            break
-        variables = graph_world(name).variables
-        try:
-            subject.fresh().discover(graphs.copied(variables), variables.knowledge())
-            found.append(variables)
-        except Exception as error:  # whether it may raise that is another check's matter
-            refused = error
-    tried = ", ".join((*names, "over-time"))
-    assert found, f"it reads none of the plain tables ({tried}): {type(refused).__name__}: {refused}"
-    return found
-
-
 def _plain(subject: Subject) -> Variables:
-    return _tables(subject, "gaussian", "discrete")[0]
+    return graphs.tables(subject, "gaussian", "discrete")[0]
 
 
 @check("discoverer")
 def gives_a_graph_over_the_variables(subject: Subject) -> None:
     """`discover` gives a CausalGraph whose nodes are the table's columns, each once."""
-    for variables in _tables(subject, "gaussian", "discrete", "tiered"):
+    for variables in graphs.tables(subject, "gaussian", "discrete", "tiered"):
         nodes = _discover(subject, variables).nodes
         assert sorted(nodes) == sorted(variables.names), (
             f"its nodes are {sorted(nodes)}, and the table's columns {sorted(variables.names)}; "
@@ -92,7 +71,9 @@ def knowledge_is_kept(subject: Subject) -> None:
     """No edge goes against tiers and forbidden edges, and every required edge is there."""
     plain = _plain(subject)
     drawn = [graphs.drawn_knowledge(plain.names, k) for k in range(6)]
-    told = [(v, given, v.knowledge()) for v in _tables(subject, "tiered", "discrete") for given in (None, Knowledge())]
+    told = [
+        (v, given, v.knowledge()) for v in graphs.tables(subject, "tiered", "discrete") for given in (None, Knowledge())
+    ]
     for variables, given, known in [*told, *((plain, one, one) for one in drawn)]:
         wrong = list(graphs.against(_discover(subject, variables, given), known))
         assert not wrong, (
@@ -104,7 +85,7 @@ def knowledge_is_kept(subject: Subject) -> None:
 @check("discoverer")
 def columns_permuted_give_the_same_graph(subject: Subject) -> None:
     """The order of the columns changes nothing."""
-    for variables in _tables(subject, "gaussian", "discrete", "repeated"):
+    for variables in graphs.tables(subject, "gaussian", "discrete", "repeated"):
         turned = graphs.permuted(variables, rows=False)
         _same_edges(_discover(subject, variables), _discover(subject, turned), "with its columns in another order")
 
@@ -112,7 +93,7 @@ def columns_permuted_give_the_same_graph(subject: Subject) -> None:
 @check("discoverer")
 def rows_permuted_give_the_same_graph(subject: Subject) -> None:
     """The order of the rows changes no edge."""
-    for variables in _tables(subject, "gaussian", "discrete", "repeated"):
+    for variables in graphs.tables(subject, "gaussian", "discrete", "repeated"):
         shuffled = graphs.permuted(variables, rows=True)
         _same_edges(_discover(subject, variables), _discover(subject, shuffled), "with its rows in another order")
 
