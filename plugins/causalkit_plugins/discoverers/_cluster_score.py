@@ -35,6 +35,8 @@ class ClusterScore(EachVariable):
     cross, those of each id are added and those of ids together are taken away (Cameron, Gelbach & Miller 2011, JBES
     29, equation 2.13). `U² / V` is compared with the law of a squared t statistic about 0, with as many degrees of
     freedom as the id of fewest clusters has, less 1 and less the columns of the set that are fixed within them.
+    Of two categories V is no less than it would be were they independent of each other and of the set: where rare
+    levels hardly meet, the products say too little of it.
     Where a category has several levels, the level of least p counts, times their number (Bonferroni). Strength is
     the correlation of the residuals.
 
@@ -51,6 +53,7 @@ class ClusterScore(EachVariable):
         self.single = [_adder(codes) for codes in clusters]
         self.sizes = np.array([codes.max() + 1 for codes in clusters] or [self.weights.sum()], float)
         self.fixed = np.array([_fixed(cells, codes) for codes in clusters] or [[0.0] * len(cells.blocks)])
+        self.category = np.array([codes is not None for codes in cells.codes])
         self.widths = np.array([len(block) for block in cells.blocks], float)
 
     def measured(self, i: int, sets: Ints, targets: Ints) -> tuple[Floats, Floats]:
@@ -63,7 +66,9 @@ class ClusterScore(EachVariable):
             own = self.left(i, given)
             for place, target in enumerate(targets):
                 if target not in given:
-                    p[at, place], strength[at, place] = self._told(own, self.left(int(target), given), size, held)
+                    other = self.left(int(target), given)
+                    rare = bool(self.category[i] and self.category[target])
+                    p[at, place], strength[at, place] = self._told(own, other, size, held, rare)
         return p, strength
 
     def _size(self, given: Ints) -> tuple[float, float]:
@@ -72,12 +77,14 @@ class ClusterScore(EachVariable):
         fewest = int(np.argmin(self.sizes - held))
         return float(self.sizes[fewest]), float(held[fewest])
 
-    def _told(self, a: Floats, b: Floats, size: float, held: float) -> tuple[float, float]:
+    def _told(self, a: Floats, b: Floats, size: float, held: float, rare: bool) -> tuple[float, float]:
         from scipy.special import betainc
 
         known = ~np.isnan(a).any(axis=1) & ~np.isnan(b).any(axis=1)
         scale = np.sqrt(np.outer(self._square(a, known), self._square(b, known))).ravel()
         total, variance = self._sums(np.where(known[:, None], a, 0), np.where(known[:, None], b, 0))
+        if rare:
+            variance = np.where(variance > 0, np.maximum(variance, scale**2 / self.weights[known].sum()), variance)
         able = (variance > 0) & (scale > 1e-8 * self.weights.sum())
         if not able.any():
             return np.nan, np.nan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalkit_plugins.discoverers._batches import Floats, Ints
+from causalkit_plugins.discoverers._batches import Bools, Floats, Ints
 
 _ROWS_A_STRATUM = 10
 """Strata are used where there are, on average, at least as many rows in one."""
@@ -84,8 +84,13 @@ class Residuals:
         elif all(codes is not None for codes in held) and strata.max() + 1 <= len(y) / _ROWS_A_STRATUM:
             left[known] = y - _share(strata, y, w)
         else:
-            left[known] = y - _logistic(x, y, w)
+            left[known] = y - _logistic(self._bent(x, given, known) if y.shape[1] > 1 else x, y, w)
         return left
+
+    def _bent(self, x: Floats, given: Ints, known: Bools) -> Floats:
+        """With the squares of numbers: the share of a middle level may rise and then fall."""
+        numbers = [self.cells.values[known][:, self.cells.blocks[v]] for v in given if self.cells.codes[v] is None]
+        return np.hstack([x, *(np.clip(values, -5, 5) ** 2 - 1 for values in numbers)])
 
 
 def _strata(codes: list[Ints], rows: int) -> Ints:

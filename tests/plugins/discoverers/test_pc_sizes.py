@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from causalkit_plugins.discoverers._discrete import GSquared
+from causalkit_plugins.discoverers._test_choice import choose
+
+from causalkit.types import Column, Variables
 
 
 @pytest.mark.parametrize(
@@ -28,3 +32,28 @@ def test_of_full_tables_both_are_the_same():
     for held in ([], [2]):
         auto, g2 = (GSquared(codes, s).measured(0, np.array([held], np.intp), np.array([1])) for s in ("auto", "g2"))
         assert auto == g2
+
+
+def rejected(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> bool:
+    table = pd.DataFrame({"a": a, "b": b, "c": c})
+    columns = tuple(Column(n, "covariate", "continuous" if n == "c" else "categorical") for n in table)
+    _, test = choose(Variables(table, columns))
+    return float(test(0, np.array([[2]]), np.array([1]))[0, 0]) < 0.05
+
+
+def test_rare_categories_that_hardly_meet_are_not_called_dependent():
+    rng = np.random.default_rng(1)
+    draws = [(rng.random((2, 2000)) < 0.01).astype(int) for _ in range(60)]
+    assert sum(rejected(a, b, rng.normal(size=2000)) for a, b in draws) <= 8
+    found = [rejected(a, np.where(rng.random(2000) < 0.5, a, b), rng.normal(size=2000)) for a, b in draws[:20]]
+    assert sum(found) >= 15
+
+
+def test_the_share_of_a_middle_level_rises_and_falls():
+    rng = np.random.default_rng(1)
+    told = 0
+    for _ in range(40):
+        c = rng.normal(size=1500)
+        a, b = np.clip(np.round(c + rng.normal(size=(2, 1500))), -2, 2).astype(int)
+        told += rejected(a.astype(str), b.astype(str), c)
+    assert told <= 6
