@@ -46,7 +46,7 @@ def _lines(picture: Picture) -> tuple[dict[str, float], list[Markup], float]:
 def _name(picture: Picture, name: str, y: float) -> tuple[Markup, float]:
     box = picture.boxes[name]
     parts = [element("title", box.label), element("circle", cx=GUTTER + 8, cy=y, r=5.5, class_="box")]
-    lines = wrapped(box.label, 30, 2)
+    lines = wrapped(box.label, 28, 2)
     for i, line in enumerate(lines):
         parts.append(element("text", line, x=GUTTER + 20, y=y + 4.5 + 15 * i, class_="name left"))
     below = y + 4.5 + 15 * len(lines)

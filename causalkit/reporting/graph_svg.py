@@ -87,7 +87,7 @@ def _evidence_words(present: set[str]) -> tuple[tuple[str, str], ...]:
 def _that_matter(graph: CausalGraph, roles: Mapping[str, str]) -> set[str]:
     if len(graph.nodes) <= MOST_NODES:
         return set(graph.nodes)
-    known = [n for n in graph.nodes if n in roles]
+    known = sorted((n for n in graph.nodes if n in roles), key=lambda n: roles[n] not in ("treatment", "outcome"))
     near = sorted(graph.edges, key=lambda e: (-((e.source in roles) + (e.target in roles)), -e.confidence))
     wanted = known + [n for e in near for n in (e.source, e.target)] + list(graph.nodes)
     return set(list(dict.fromkeys(wanted))[:MOST_NODES])

@@ -89,3 +89,14 @@ def test_a_very_large_graph_shows_what_matters_and_counts_the_rest():
     assert made.left_out == len(names) - MOST_NODES
     assert ">v150<" in made.wide
     assert 'class="node treatment"' in made.wide
+
+
+def test_treatment_and_outcome_are_drawn_however_much_is_adjusted_for():
+    shown = sample.view(60)
+    many = tuple(f"v{i}" for i in range(60))
+    estimand = replace(shown.estimand, adjustment=many)
+    graph = CausalGraph((*many, estimand.treatment, estimand.outcome), (Edge("v0", "v1"),))
+    made = draw(graph, replace(shown, estimand=estimand))
+    assert made.left_out == len(graph.nodes) - MOST_NODES
+    assert 'class="node treatment"' in made.wide
+    assert 'class="node outcome"' in made.narrow

@@ -150,7 +150,8 @@ def position(opinions: Sequence[Opinion]) -> str:
     if not asked:
         return ""
     agreed = sum(max(vote.said.values()) == sum(vote.said.values()) for vote in counted(asked).values())
-    return (
-        f"asked in both orders, all answers agree about {agreed} of {len(both) // 2} pairs; of {len(arrows)} arrows, "
-        f"{arrows.count('a->b')} begin at the variable named first (half would be no bias of position)"
-    )
+    told = f"asked in both orders, all answers agree about {agreed} of {len(both) // 2} pairs"
+    if not arrows:
+        return told
+    first = f"{arrows.count('a->b')} begin at the variable named first"
+    return f"{told}; of {len(arrows)} arrows, {first} (half would be no bias of position)"

@@ -137,7 +137,7 @@ def _must_have_answered(interview: Interview) -> None:
     if interview.asked and not interview.answered:
         raise ModelUnavailable(
             f"none of {interview.asked} questions got a valid answer ({_common(interview)})",
-            "Try the provider with one question, a larger model, or a shorter `domain`.",
+            "Try one question, a larger model, or a shorter `domain`; a recording must hold these very questions.",
         )
 
 

@@ -14,7 +14,7 @@ from hostile import Scripted, fences, table
 from causalkit.components import Context
 from causalkit.errors import BudgetReached, ConfigError, DataError, Interrupted, ModelUnavailable
 from causalkit.testing.worlds.graph import graph_world
-from causalkit.types import CausalGraph, Knowledge, Question
+from causalkit.types import CausalGraph, Knowledge, Opinion, Question
 
 SHOP = graph_world("gaussian").variables
 STRATEGIES = ("pairwise", "order", "breadth-first")
@@ -159,7 +159,7 @@ def test_knowledge_is_kept_and_never_asked_about(strategy):
 def test_a_direction_that_knowledge_rules_out_is_not_offered():
     model = saying(("a", "b", "first causes second"), ("b", "a", "second causes first"))
     (edge,) = LLM(provider=model).discover(table("a", "b"), Knowledge(tiers={"a": 0, "b": 1}, source="me")).edges
-    assert [(told.source, told.detail) for told in edge.evidence][1:] == [("knowledge", "direction: schema + me")]
+    assert [(told.source, told.detail) for told in edge.evidence][1:] == [("knowledge", "direction: me")]
     for question, schema in model.asked_:
         ruled_out = "second causes first" if pair_of(question) == ("a", "b") else "first causes second"
         assert ruled_out not in schema["properties"]["relation"]["enum"]
@@ -298,3 +298,11 @@ def test_what_would_be_asked_is_shown_without_asking(strategy):
     assert not model.prompts
     made.discover(SHOP, pairs=[("price", "bought"), ("taste", "bought")])
     assert shown == [question for question, _ in model.asked_]
+
+
+def test_without_arrows_nothing_is_said_of_where_they_begin():
+    from causalkit_plugins.discoverers._consensus import position
+
+    unsure = [Opinion("a", "b", "unsure"), Opinion("b", "a", "unsure")]
+    assert position(unsure) == "asked in both orders, all answers agree about 1 of 1 pairs"
+    assert "of 2 arrows, 1 begin" in position([Opinion("a", "b", "a->b"), Opinion("b", "a", "b->a")])
