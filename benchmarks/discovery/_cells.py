@@ -17,7 +17,16 @@ import causalkit as ck
 from causalkit.components import Context
 from causalkit.types import CausalGraph, Knowledge, Opinion, Variables
 
-CONFIG = {"score": "bdeu", "ess": 4.0, "starts": 4, "sweeps": 20, "chains": 4, "draws": 40, "result": "dag"}
+CONFIG = {
+    "score": "bdeu",
+    "ess": 4.0,
+    "local": "trees",
+    "starts": 4,
+    "sweeps": 20,
+    "chains": 4,
+    "draws": 40,
+    "result": "dag",
+}
 """Of `score-search`, in every cell and row, but for `data only, CPDAG`."""
 TEMPERING = 0.5
 BESIDE = 6
