@@ -126,3 +126,24 @@ def test_sources_that_contradict_each_other_are_refused(tmp_path):
         load_config(config)
     assert "0 in one section, 1 in another" in str(told.value)
     assert "required, and also ruled out" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tiers: [[price], [bought]]\nrequired: [bought -> price]\n",
+        "tiers: [[price], [bought]]\nreviewed_by: Ann\nedges:\n- {edge: bought -> price, decide: keep, why: known}\n",
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_contradiction_says_in_which_file_the_edge_is_required(tmp_path, text, several):
+    from causalkit.config.knowledge import knowledge_section
+    from causalkit.config.strict_yaml import parse_yaml
+
+    (tmp_path / "mine.yaml").write_text(text)
+    problems = []
+    written = parse_yaml(b"- {source: me}\n- mine.yaml" if several else b"mine.yaml", "config.yaml")
+    knowledge_section(written, tmp_path, {}, problems)
+    (problem,) = problems
+    assert problem.where == f"mine.yaml:{2 if 'required' in text else 3}"
+    assert "bought -> price: required, and also ruled out" in problem.message

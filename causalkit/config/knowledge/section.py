@@ -39,12 +39,15 @@ def knowledge_section(
     found = [one for one in read if one is not None]
     if not found:
         return None
-    made = _together(found, node, problems)
-    _check(made, _place(parts), problems)
+    made = _together([said for said, _ in found], node, problems)
+    _check(made, _place([written for _, written in found]), problems)
     return made
 
 
-def _one(node: Node, folder: Path, environment: Mapping[str, str], problems: list[Problem]) -> dict[str, Any] | None:
+def _one(
+    node: Node, folder: Path, environment: Mapping[str, str], problems: list[Problem]
+) -> tuple[dict[str, Any], Node] | None:
+    """What one section says, and the mapping that it was read from: of its file, where it names one."""
     source = "knowledge"
     if isinstance(node.value, str):
         source = node.value
@@ -69,7 +72,7 @@ def _one(node: Node, folder: Path, environment: Mapping[str, str], problems: lis
     made["groups"] = read_groups(node.value.get("groups"), problems)
     made["rules"] = read_rules(node.value.get("rules"), made["groups"], problems)
     made["triples"] = read_triples(node.value.get("triples"), folder, reasons, problems)
-    return made | {"reasons": sorted(reasons), "source": source}
+    return made | {"reasons": sorted(reasons), "source": source}, node
 
 
 def _from_file(node: Node, path: Path, environment: Mapping[str, str], problems: list[Problem]) -> Node | None:
@@ -104,10 +107,11 @@ def _together(found: list[dict[str, Any]], node: Node, problems: list[Problem]) 
 
 def _place(parts: list[Node]) -> str:
     """Where required edges were written, for what contradicts them."""
-    for part in parts:
-        if isinstance(part.value, dict) and "required" in part.value:
-            written: Node = part.value["required"]
-            return written.where
+    for key in ("required", "edges"):
+        for part in parts:
+            if key in part.value:
+                written: Node = part.value[key]
+                return written.where
     return parts[0].where
 
 
