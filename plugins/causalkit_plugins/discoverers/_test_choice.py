@@ -37,7 +37,7 @@ def usable_rows(
         variables, weights = _only(variables, weights > 0), weights[weights > 0]
     lacking = variables.table.select_dtypes("number").isna()
     if missing == "pairwise" or not lacking.to_numpy().any():
-        return variables, ()
+        return variables, _of_one(variables)
     if missing == "refuse":
         counts = lacking.sum()
         said = ", ".join(f"{name} ({count})" for name, count in counts[counts > 0].items())
@@ -46,7 +46,15 @@ def usable_rows(
             "Fill or drop them under `clean:`, or leave the column out.",
         )
     kept = ~lacking.to_numpy().any(axis=1)
-    return _only(variables, kept), (f"{int((~kept).sum())} rows with missing numbers were left out",)
+    said = f"{int((~kept).sum())} rows with missing numbers were left out"
+    return _only(variables, kept), (said, *_of_one(variables))
+
+
+def _of_one(variables: Variables) -> tuple[str, ...]:
+    """What is to be said where all rows are of one declared cluster, so that nothing tells how they depend."""
+    named = [name for name in variables.clusters if name in variables.units]
+    alone = [name for name in named if variables.units[name].nunique(dropna=False) == 1]
+    return tuple(f"all rows are of one {name}, and taken as independent" for name in alone if len(variables.table) > 1)
 
 
 def _only(variables: Variables, rows: Bools) -> Variables:
