@@ -37,6 +37,7 @@ def test_what_models_took_is_said_to_be_of_when_they_first_answered():
         ranking=None,
         explanation=None,
         embeddings=None,
+        measurements=(),
         graph=CausalGraph(("a", "b")),
     )
     out = StringIO()
