@@ -1,4 +1,4 @@
-"""The endpoint of `server.py` in a process of its own: one that takes anybody, and one that needs a key."""
+"""The endpoint of `server.py` in a process of its own: one address takes anybody, the other needs a key."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ KEY = "sk-planted-8f3c2d71aa95e604"
 
 @dataclass(frozen=True)
 class Server:
-    """Where the endpoint is."""
+    """Where the endpoint is, and where its process is asked what it saw."""
 
     address: str
+    root: str
 
     def faults(self, **switched: int) -> None:
         """Switch faults on (`hang=1`, `_429=2`: the next two answers), all others off; counting begins anew."""
@@ -40,16 +41,16 @@ class Server:
         return OpenAIModel(model="tiny", base_url=f"{self.address}/v1", **{"retry_wait": 0.01, "retries": 3} | params)
 
     def _call(self, path: str, data: bytes | None = None) -> dict[str, Any]:
-        request = Request(f"{self.address}{path}", data, {"Content-Type": "application/json"})
+        request = Request(f"{self.root}{path}", data, {"Content-Type": "application/json"})
         with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
             return dict(json.loads(answer.read()))
 
 
-def started(folder: Path, *arguments: str) -> Iterator[Server]:
+def started(folder: Path) -> Iterator[str]:
     script = Path(__file__).with_name("server.py")
     log = (folder / "server.log").open("w")
     process = subprocess.Popen(
-        [sys.executable, str(script), str(folder), *arguments],
+        [sys.executable, str(script), str(folder), KEY],
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
@@ -60,7 +61,7 @@ def started(folder: Path, *arguments: str) -> Iterator[Server]:
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         assert port, (folder / "server.log").read_text()
-        yield Server(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.communicate()
@@ -68,13 +69,13 @@ def started(folder: Path, *arguments: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def _open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from started(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")
-def _locked_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from started(tmp_path_factory.mktemp("locked"), KEY)
+def _open_server(_served: str) -> Server:
+    return Server(_served, _served)
 
 
 @pytest.fixture
@@ -85,7 +86,8 @@ def server(_open_server: Server) -> Server:
 
 
 @pytest.fixture
-def locked(_locked_server: Server) -> Server:
+def locked(_served: str) -> Server:
     """The endpoint that needs `KEY`, and repeats it in its errors."""
-    _locked_server.faults()
-    return _locked_server
+    made = Server(f"{_served}/locked", _served)
+    made.faults()
+    return made

@@ -1,6 +1,6 @@
 """An OpenAI-compatible endpoint around a tiny causal model made on the spot, with faults that are switched on.
 
-`python server.py FOLDER [KEY]` prints its port. With KEY, requests need it, and errors repeat it.
+`python server.py FOLDER KEY` prints its port. Below `/locked`, requests need KEY, and errors repeat it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,13 @@ def app(folder: Path, key: str) -> FastAPI:
 
     @served.post("/v1/chat/completions")
     async def complete(request: Request) -> Any:
+        return await answer(request, "")
+
+    @served.post("/locked/v1/chat/completions")
+    async def unlock(request: Request) -> Any:
+        return await answer(request, key)
+
+    async def answer(request: Request, key: str) -> Any:
         body = await request.json()
         seen["requests"] += 1
         seen["bodies"].append({name: value for name, value in body.items() if name != "messages"})
@@ -143,7 +150,7 @@ def text_of(model: Any, token: int) -> str:
 if __name__ == "__main__":
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    made = app(Path(sys.argv[1]), *(sys.argv[2:] or [""]))
+    made = app(Path(sys.argv[1]), sys.argv[2])
     listening.listen(128)
     sys.stdout.write(f"{listening.getsockname()[1]}\n")
     sys.stdout.flush()

@@ -12,6 +12,7 @@ from causalkit.components import Context
 from causalkit.errors import BudgetReached, ModelUnavailable, UsageError
 from causalkit.transcripts import Transcripts
 from causalkit.types import Question, Usage
+from tests.plugins.llms.conftest import KEY
 
 RELATION = {
     "type": "object",
@@ -224,3 +225,17 @@ def test_usage_is_as_at_first_asking(server, kept):
     first = server.model(price_prompt=1, price_answer=1).ask(questions(), RELATION, context=kept)
     dearer = server.model(price_prompt=9, price_answer=9).ask(questions(), RELATION, context=kept)
     assert dearer.usage == first.usage != Usage()
+
+
+@pytest.mark.parametrize("fault", ["_400", "_429", "_500", "_502", "garbage", "no-choices"])
+def test_fault_47_no_error_hangs_on_one_that_holds_the_key(locked, kept, tmp_path, monkeypatch, fault):
+    monkeypatch.setenv("A_KEY", KEY)
+    locked.faults(**{fault: 1000})
+    with pytest.raises(ModelUnavailable) as caught:
+        locked.model(key_env="A_KEY", retries=1).ask(questions(2), RELATION, context=kept)
+    assert locked.seen["requests"]
+    errors = [caught.value]
+    while errors[-1] is not None:
+        assert KEY not in repr(errors[-1]) + str(errors[-1])
+        errors.append(errors[-1].__context__)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
