@@ -14,7 +14,7 @@ from causalkit.errors import DataError, ModelUnavailable, nearest
 from causalkit.types import CausalGraph, Knowledge, Opinion, Question, Variables
 from causalkit_plugins.discoverers._consensus import counted, edges_of, position, required_edges
 from causalkit_plugins.discoverers._interview import Interview, Listening
-from causalkit_plugins.discoverers._prompts import Wording
+from causalkit_plugins.discoverers._prompts import Wording, fenced
 from causalkit_plugins.discoverers._strategies import Inquiry
 
 
@@ -116,6 +116,13 @@ def _open_pairs(
     """The pairs to ask about, sorted: those that knowledge neither rules out nor decides."""
     if len(set(names)) < len(names):
         raise DataError(f"`llm` got two columns of one name: {sorted(names)}", "Give each column a name of its own.")
+    told: dict[str, str] = {}
+    for name in names:
+        if told.setdefault(fenced(name), name) != name:
+            raise DataError(
+                f"`llm` would tell of {told[fenced(name)]!r:.80} and {name!r:.80} in the same words",
+                "Rename one: invisible characters, widths and what follows the first 400 characters are not told.",
+            )
     for pair in pairs or ():
         for name in pair:
             if name not in names:

@@ -306,3 +306,10 @@ def test_without_arrows_nothing_is_said_of_where_they_begin():
     unsure = [Opinion("a", "b", "unsure"), Opinion("b", "a", "unsure")]
     assert position(unsure) == "asked in both orders, all answers agree about 1 of 1 pairs"
     assert "of 2 arrows, 1 begin" in position([Opinion("a", "b", "a->b"), Opinion("b", "a", "b->a")])
+
+
+@pytest.mark.parametrize("other", ["x0\u200b", "\u202ex0", "\uff580", "x0\t"])
+def test_names_that_a_prompt_would_tell_alike_are_refused(other: str) -> None:
+    with pytest.raises(DataError, match="in the same words"):
+        LLM(provider=Answering()).discover(table("x0", other))
+    assert LLM(provider=Answering()).questions(table("x0", "X0"))
