@@ -21,6 +21,8 @@ _NEEDED = {
     "treatment": "1 where a row's item was shown, 0 where it was not",
     "outcome": "what exposure may change",
 }
+_TIERS = {"treatment": 0, "signal": 1, "outcome": 1}
+"""What follows exposure in the same row did not cause it."""
 
 
 @click.command()
@@ -87,6 +89,7 @@ def _config(paths: dict[str, str], guesses: Sequence[Guess], roles: dict[str, st
     timed = "time" in roles
     yield "# Written by `causalkit init`. What each key means: causalkit describe config"
     yield "# Roles, kinds and the assignment unit are guesses: read every line of the schema."
+    yield "# What has a lower tier can't be caused by what has a higher one; give tiers to the others that you know of."
     yield "data:"
     yield "  use: tables"
     yield "  params:"
@@ -138,7 +141,8 @@ def _columns(guesses: Sequence[Guess]) -> Iterable[str]:
     for g in guesses:
         words = g.name.replace("_", " ")
         parts = [f"role: {g.role}"] if g.role else ["role: covariate"]
-        parts += [f"kind: {g.kind}", f"description: {_quoted(words)}"]
+        parts += [f"kind: {g.kind}", *([f"tier: {_TIERS[g.role]}"] if g.role in _TIERS else [])]
+        parts.append(f"description: {_quoted(words)}")
         note = f"   # {g.why}" if g.why else ""
         yield f"        {'' if g.role else '# '}{_quoted(g.name)}: {{{', '.join(parts)}}}{note}"
 

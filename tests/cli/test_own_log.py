@@ -116,7 +116,8 @@ def test_a_weekly_log_of_counts_is_read_as_one(tmp_path: Path, suffix: str) -> N
     frame.to_csv(tmp_path / "log.csv", index=False) if suffix == "csv" else frame.to_parquet(tmp_path / "log.parquet")
     assert causalkit("init", f"log.{suffix}", cwd=tmp_path).code == 0
     text = (tmp_path / "causalkit.yaml").read_text()
-    assert "in_campaign: {role: treatment" in text
+    assert "in_campaign: {role: treatment, kind: binary, tier: 0" in text
+    assert "tier: 1, description: bought}" in text
     assert "households: {role: weight" in text
     assert "assignment: [product, week]" in text
     assert "words: {units: households, period: week, exposed: shown, outcome: bought}" in text
@@ -136,5 +137,5 @@ def test_every_role_that_is_missing_is_told_at_once_with_its_line(tmp_path: Path
     assert "e: {role: time" in (tmp_path / "causalkit.yaml").read_text()
     ended = causalkit("check", "causalkit.yaml", cwd=tmp_path)
     assert ended.code == 2
-    assert "causalkit.yaml:7" in ended.err
+    assert "causalkit.yaml:8" in ended.err
     assert "no column has the role item or treatment or outcome" in ended.err
