@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from causalkit.errors import ModelUnavailable
 from causalkit_plugins.llms._retries import Passing
 
 __all__ = ["bounded_client"]
@@ -42,7 +43,13 @@ def bounded_client(seconds: float, *, local: bool) -> Any:
             headers = [(name, told) for name, told in response.headers.multi_items() if name.lower() not in _NO_MORE]
             return type(response)(response.status_code, headers=headers, content=body, request=request)
 
-    return Bounded(trust_env=not local, follow_redirects=False, headers={"Accept-Encoding": "identity"})
+    try:
+        return Bounded(trust_env=not local, follow_redirects=False, headers={"Accept-Encoding": "identity"})
+    except (ValueError, ImportError, OSError):  # what it says may repeat a password in the proxy's address
+        raise ModelUnavailable(
+            "the proxy or the certificates that the environment names cannot be used",
+            "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE, or unset them.",
+        ) from None
 
 
 def _read(response: Any, until: float, seconds: float) -> bytes:

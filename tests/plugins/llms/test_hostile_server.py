@@ -186,6 +186,14 @@ def test_fault_47_no_error_hangs_on_one_that_holds_the_key(monkeypatch):
         error = error.__context__
 
 
+def test_a_proxy_that_is_none_is_told_without_its_password(monkeypatch):
+    monkeypatch.setenv("A_KEY", KEY)
+    monkeypatch.setenv("HTTPS_PROXY", f"socks9://user:{KEY}@127.0.0.1:9")
+    with pytest.raises(ModelUnavailable, match="HTTPS_PROXY") as caught:
+        OpenAIModel(model="m", base_url="https://example.invalid/v1", key_env="A_KEY").ask([Question("q", "p")], SCHEMA)
+    assert KEY not in str(caught.value)
+
+
 def test_a_server_that_says_to_wait_no_time_is_not_asked_in_a_rush():
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match="429"):
