@@ -12,9 +12,9 @@ import numpy.typing as npt
 from causalkit.components import Context
 from causalkit.errors import ModelUnavailable, UsageError
 from causalkit.model_files import refuse_unread
+from causalkit_plugins._quiet import loading, said
 from causalkit_plugins.encoders._batches import longest_first
 from causalkit_plugins.encoders._devices import refuse_absent
-from causalkit_plugins.encoders._quiet import loading, said
 from causalkit_plugins.encoders._tokens import Tokeniser, one_thread
 
 __all__ = ["through_library"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalkit.errors import ModelUnavailable
-from causalkit_plugins.encoders._quiet import loading, said
+from causalkit_plugins._quiet import loading, said
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalkit.errors import ModelUnavailable, UsageError
-from causalkit_plugins.encoders._quiet import loading, said
+from causalkit_plugins._quiet import loading, said
 
 __all__ = ["Tokeniser", "Tokens", "load_tokeniser", "one_thread", "tokeniser_of"]
 

@@ -6,24 +6,20 @@ One question at a time, so that an answer does not depend, to the last bit, on w
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 from causalkit.errors import ModelUnavailable, UsageError
+from causalkit_plugins._quiet import loading
 
 __all__ = ["LocalModel", "Unanswerable", "load"]
 
-_ALONE = RLock()
 _AT_ONCE = 64
 """Choices in one batch."""
 _CLOSE = 1e-3
 """Log-probabilities with and without what was read before differ by less than this, or it is read again each time."""
-_TORCH = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 
 
 class Unanswerable(ValueError):
@@ -85,7 +81,7 @@ class LocalModel:
         pad = self.tokeniser.pad_token_id if self.tokeniser.pad_token_id is not None else 0
         how = GenerationConfig(do_sample=False, max_new_tokens=most, eos_token_id=ends, pad_token_id=pad)
         ids = torch.tensor([start], device=self.device)
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), loading():
             made = self.module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=how)
         return [int(one) for one in made[0, len(start) :]]
 
@@ -181,7 +177,7 @@ def load(folder: Path, device: str, precision: str, most: int, *, trusted: bool)
     common = {"local_files_only": True, "trust_remote_code": trusted}
     dtype = _dtype(precision, device)
     try:
-        with quiet():
+        with loading():
             config = AutoConfig.from_pretrained(str(folder), **common)
             module, info = AutoModelForCausalLM.from_pretrained(
                 str(folder), config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **common
@@ -257,26 +253,3 @@ def _dtype(precision: str, device: str) -> Any:
         on_gpu = device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if on_gpu else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No bar, no warning, no hub, and no object out of a pickle, while a model is loaded; put back after."""
-    from huggingface_hub import constants
-    from transformers.utils import logging
-
-    with _ALONE:
-        own, offline = {name: os.environ.pop(name, None) for name in _TORCH}, constants.HF_HUB_OFFLINE
-        os.environ[_TORCH[0]], constants.HF_HUB_OFFLINE = "1", True
-        shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
-        try:
-            yield
-        finally:
-            logging.set_verbosity(level)
-            if shown:
-                logging.enable_progress_bar()
-            constants.HF_HUB_OFFLINE = offline
-            del os.environ[_TORCH[0]]
-            os.environ.update({name: value for name, value in own.items() if value is not None})

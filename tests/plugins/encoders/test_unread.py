@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from causalkit_plugins.encoders._quiet import loading
+from causalkit_plugins._quiet import loading
 from causalkit_plugins.encoders.sentence_transformer import SentenceTransformerEncoder
 from causalkit_plugins.encoders.transformer import Transformer
 from tiny_models import TEXTS
