@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from causalkit.components import Context, Discoverer, component
-from causalkit.errors import DataError
+from causalkit.errors import DataError, UsageError
 from causalkit.types import CausalGraph, Knowledge, Opinion, Variables
 from causalkit_plugins.discoverers._gate import Halves, halves
 from causalkit_plugins.discoverers._likelihood import SHIPPED, Pair, Table, read_table
@@ -77,6 +77,7 @@ class Fused:
         Raises
         ------
         InvalidParameter : `likelihood` is no table of probabilities.
+        UsageError : the model is a discoverer that reads the table.
         DataError, ConfigError : as the data discoverer and the model raise them.
         BudgetReached, ModelUnavailable : as the model raises them; what was answered is kept.
         """
@@ -125,12 +126,23 @@ class Fusing:
 
 
 def opinions_of(graph: CausalGraph) -> list[Opinion]:
-    """A model's opinions; where its graph carries none, each of its edges is one. Knowledge is no opinion."""
+    """A model's opinions; where its graph carries none, each of its edges is one. Knowledge is no opinion.
+
+    Raises
+    ------
+    UsageError : its edges rest on the table itself, so that the data would count twice.
+    """
     if graph.opinions:
         return list(graph.opinions)
+    sources = [{told.source for told in edge.evidence} for edge in graph]
+    if any("data" in told and "llm" not in told for told in sources):
+        raise UsageError(
+            "fused: the `model` reads the table, which would count the data twice",
+            "Give a discoverer that asks a model there, such as `llm`; put this one under `data`.",
+        )
     found = []
-    for edge in graph:
-        if any(told.source == "knowledge" for told in edge.evidence):
+    for edge, told in zip(graph, sources, strict=True):
+        if "knowledge" in told:
             continue
         either = None if edge.mark == "->" else {"a->b": 0.5, "b->a": 0.5}
         found.append(Opinion(edge.source, edge.target, "a->b" if either is None else "unsure", "", 0, either))  # type: ignore[arg-type]

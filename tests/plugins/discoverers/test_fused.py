@@ -18,7 +18,7 @@ from causalkit_plugins.discoverers.pc import PC
 from causalkit_plugins.discoverers.score_search import ScoreSearch
 
 from causalkit.components import Context, component
-from causalkit.errors import BudgetReached, InvalidParameter
+from causalkit.errors import BudgetReached, InvalidParameter, UsageError
 from causalkit.testing.worlds.graph import graph_world
 from causalkit.types import CausalGraph, Edge, Evidence, Knowledge, Opinion, StructurePrior, Variables
 
@@ -66,12 +66,14 @@ class Edges:
 
     marks: str = "->"
     "The mark of its one edge."
+    source: Literal["data", "llm"] = "data"
+    "What it rests on."
 
     def discover(
         self, variables: Variables, knowledge: Knowledge | None = None, *, context: Context = Context()
     ) -> CausalGraph:
         """One edge."""
-        edge = Edge("season", "price", self.marks, 0.9, (Evidence("data", "said"),))  # type: ignore[arg-type]
+        edge = Edge("season", "price", self.marks, 0.9, (Evidence(self.source, "said"),))  # type: ignore[arg-type]
         return CausalGraph(variables.names, (edge,))
 
 
@@ -149,9 +151,12 @@ def test_a_spent_budget_passes_through() -> None:
 
 def test_edges_of_a_stranger_are_opinions() -> None:
     variables = graph_world("gaussian").variables
-    said = opinions_of(Edges().discover(variables))
+    said = opinions_of(Edges(source="llm").discover(variables))
     assert said == [Opinion("season", "price", "a->b")]
-    assert opinions_of(Edges(marks="--").discover(variables))[0].probabilities == {"a->b": 0.5, "b->a": 0.5}
+    assert opinions_of(Edges(marks="--", source="llm").discover(variables))[0].probabilities == {
+        "a->b": 0.5,
+        "b->a": 0.5,
+    }
     assert opinions_of(KnowledgeGraph().discover(variables, Knowledge(required=frozenset({("season", "price")})))) == []
 
 
@@ -265,3 +270,9 @@ def test_asks_about_joined_pairs_and_near_ones() -> None:
     few = pairs_to_ask(world.graph, split, 0)
     assert few == sorted((min(e.source, e.target), max(e.source, e.target)) for e in world.graph)
     assert set(few) < set(pairs_to_ask(world.graph, split, 3))
+
+
+def test_a_model_that_reads_the_table_is_refused():
+    variables = graph_world("discrete").variables
+    with pytest.raises(UsageError, match="count the data twice"):
+        Fused(data=PC(), model=PC()).discover(variables)
