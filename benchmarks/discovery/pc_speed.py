@@ -9,8 +9,9 @@ correlations, skeleton, colliders by majority, Meek's rules, and the graph with 
 of several runs, save for peers that take minutes: these run once. gCastle and pgmpy are installed in environments of
 their own under `~/.cache/causalkit-benchmarks`; one that can't be had is named so. Discrete columns are the same
 numbers cut at their terciles; tests given one variable are those of a complete graph and of the graph that level 0
-leaves, where few share a table (at p = 50 and 200); both are judged. All of them by us, 300 drawn at random by causal-learn. `--quick` takes smaller
-tables and installs nothing. The rows of a GPU are measured where torch finds one.
+leaves, where few share a table (at p = 50 and 200; the former and the last are judged). All of them by us, 300 drawn
+at random by causal-learn. `--quick` takes smaller tables and installs nothing. The rows of a GPU are measured where
+torch finds one.
 """
 
 from __future__ import annotations
