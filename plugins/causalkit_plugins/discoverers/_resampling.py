@@ -13,6 +13,8 @@ from causalkit.types import Variables
 
 Ints = npt.NDArray[np.intp]
 Rng = np.random.Generator
+FEW = 8
+"""Crossed ids of fewer units are held as they are: of six weeks a draw has four, of which tests tell nothing."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Resampler:
     """Draws as many rows or units as there are, with replacement.
 
     Units of crossed ids (weeks and items) are drawn id by id, and a row comes once for each time that all of its ids
-    meet (Owen 2007, Annals of Applied Statistics 1). A unit drawn twice is two units. Rows with weights are drawn by
+    meet (Owen 2007, Annals of Applied Statistics 1); of these, ids of a handful of units are `held`. A unit drawn twice is two units. Rows with weights are drawn by
     weight. What is drawn hangs neither on the order of rows and columns nor on their names.
     """
 
     variables: Variables
     order: Ints
     by: tuple[str, ...]
+    held: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, variables: Variables, over_time: bool = False) -> Resampler:
@@ -46,12 +49,15 @@ class Resampler:
                 f"bootstrap has one unit over time, and drawing its {period} apart would lose what was before",
                 "Leave the bootstrap out, or let lagged hold it: `use: lagged, of: {use: bootstrap, …}`.",
             )
-        return cls(variables, _order_of_content(variables.table), by)
+        many = tuple(name for name in by if variables.units[name].nunique(dropna=False) >= FEW) or by
+        held = tuple(name for name in by if name not in many)
+        return cls(variables, _order_of_content(variables.table), many, held)
 
     @property
     def what(self) -> str:
         """What it draws, in words."""
-        return f"whole units of {' and of '.join(self.by)}" if self.by else "rows"
+        held = f", with every {' and '.join(self.held)} held" if self.held else ""
+        return f"whole units of {' and of '.join(self.by)}{held}" if self.by else "rows"
 
     def draw(self, rng: Rng) -> Variables:
         """One resample."""

@@ -32,8 +32,9 @@ class Bootstrap:
     An edge's confidence is the share of the resamples in whose graphs the two are joined; it points the way that
     more than half of these agree on, else it is left undirected. Directions that would close a cycle are left open,
     the least frequent first; knowledge is kept strictly. Where the table declares units (weeks, users, items), whole
-    units are drawn: rows of one unit stay together, and where it holds `lagged`, all of its periods. The graph of the
-    whole table gives strengths, and what separated the pairs without an edge.
+    units are drawn: rows of one unit stay together, and where it holds `lagged`, all of its periods. Where several ids
+    cross, one of fewer than eight units is held as it is: shares do not tell how other weeks would have been. The graph
+    of the whole table gives strengths, and what separated the pairs without an edge.
 
     A resample repeats rows, which a test takes for new ones: single graphs have more edges than that of the table, most
     of them rare. The share says how stable an edge is under other draws of the same rows, not how probable it is.

@@ -353,3 +353,15 @@ def test_graphs_of_resamples_go_with_the_result():
     assert 1 <= len(graph.resampled) <= 20
     assert len({frozenset(one.edges) for one in graph.resampled}) == len(graph.resampled)
     assert all(one.nodes == graph.nodes for one in graph.resampled)
+
+
+def test_of_crossed_ids_one_of_a_handful_of_units_is_held():
+    seen = panel(weeks=6, items=12)
+    sampler = Resampler.of(seen)
+    assert (sampler.by, sampler.held) == (("item",), ("week",))
+    assert sampler.what == "whole units of item, with every week held"
+    drawn = sampler.draw(np.random.default_rng(1))
+    assert set(drawn.table["rain"]) == set(seen.table["rain"])
+    assert drawn.table["brand"].nunique() < 12
+    alone = Resampler.of(replace(seen, clusters=("week",)))
+    assert alone.by == ("week",)
