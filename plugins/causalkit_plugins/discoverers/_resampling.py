@@ -22,8 +22,9 @@ class Resampler:
     """Draws as many rows or units as there are, with replacement.
 
     Units of crossed ids (weeks and items) are drawn id by id, and a row comes once for each time that all of its ids
-    meet (Owen 2007, Annals of Applied Statistics 1); of these, ids of a handful of units are `held`. A unit drawn twice is two units. Rows with weights are drawn by
-    weight. What is drawn hangs neither on the order of rows and columns nor on their names.
+    meet (Owen 2007, Annals of Applied Statistics 1); of these, ids of a handful of units are `held`. A unit drawn twice
+    is two units. Rows with weights are drawn by weight. What is drawn hangs neither on the order of rows and columns
+    nor on their names.
     """
 
     variables: Variables
