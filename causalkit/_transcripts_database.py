@@ -42,8 +42,8 @@ class Database:
         self.__init__(state["path"])  # type: ignore[misc]
 
     def is_there(self) -> bool:
-        """Whether anything can have been kept yet; reading makes no file."""
-        return self._open is not None or (self.path is not None and self.path.is_file())
+        """Whether anything can have been kept yet; reading makes no file, and of a closed folder says no."""
+        return self._open is not None or (self.path is not None and os.path.isfile(self.path))
 
     def read(self, statement: str, values: Sequence[Any]) -> Iterator[Any]:
         """Rows, by name and by place; raises `StoreError`."""

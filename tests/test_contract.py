@@ -16,9 +16,10 @@ FILES = sorted(p for p in ROOT.rglob("*.py") if p.name != "__init__.py" and p.pa
 def imported_builtins(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("causalkit_plugins"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("causalkit_plugins."):
+            shared = node.module.count(".") == 1 and node.module.rpartition(".")[2].startswith("_")  # by all kinds
             names = [node.module] if node.module.count(".") > 1 else [f"{node.module}.{a.name}" for a in node.names]
-            found |= set(names)
+            found |= set() if shared else set(names)
     return found
 
 

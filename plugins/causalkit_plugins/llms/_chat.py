@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from causalkit.asking import Reply, Request, instruction
 from causalkit.errors import ModelUnavailable
@@ -13,9 +13,6 @@ from causalkit_plugins.llms._bounded import bounded_client
 from causalkit_plugins.llms._logprobs import Token, choice_log_probabilities
 from causalkit_plugins.llms._retries import Passing
 from causalkit_plugins.llms._secrets import hidden
-
-if TYPE_CHECKING:
-    from causalkit_plugins.llms.openai import OpenAIModel
 
 __all__ = ["Chat"]
 
@@ -34,16 +31,16 @@ _MANY = 10**9
 
 @dataclass(frozen=True)
 class Chat:
-    """A client that is open; `dropped` are the extras that this server has refused."""
+    """A client that is open; `said` has the fields of the component, `dropped` the extras that this server refused."""
 
-    said: OpenAIModel
+    said: Any
     client: Any = field(repr=False)
     key: str = field(repr=False)
     own: bool
     dropped: list[str]
 
     @classmethod
-    def open(cls, said: OpenAIModel, key: str, dropped: list[str], *, local: bool) -> Chat:
+    def open(cls, said: Any, key: str, dropped: list[str], *, local: bool) -> Chat:
         """A client that tries nothing again by itself, and takes nothing else from the environment."""
         try:
             import openai
