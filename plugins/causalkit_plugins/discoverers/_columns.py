@@ -92,6 +92,8 @@ def _missing(table: Table, names: list[str], *, allowed: bool) -> list[str]:
         column = table[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values = column.to_numpy(np.float64, na_value=np.nan)
+            if np.isfinite(values).all():
+                continue
             missing += [f"{name} ({count})"] if (count := int(np.isnan(values).sum())) else []
             infinite += [f"{name} ({count})"] if (count := int(np.isinf(values).sum())) else []
     if infinite or (missing and not allowed):
@@ -104,6 +106,9 @@ def _missing(table: Table, names: list[str], *, allowed: bool) -> list[str]:
 
 def _is_constant(column: pd.Series[float]) -> bool:
     if pd.api.types.is_numeric_dtype(column):
+        first = column.to_numpy()[:2] if isinstance(column.dtype, np.dtype) else np.empty(0)
+        if len(first) == 2 and (first[0] < first[1] or first[0] > first[1]):  # neither where one is missing
+            return False
         values = (column.dropna() if column.hasnans else column).to_numpy()
         return bool((values == values[:1]).all())
     return len(column.unique()) <= 1
@@ -175,8 +180,9 @@ def _scored(table: Table, order: list[str], discrete: list[str], notes: list[str
     blocks = [np.arange(end - len(c), end) for end, c in zip(ends, columns, strict=True)]
     categories = [_category(table[name], parts[name]) if name in discrete else None for name in usable]
     used = np.concatenate(columns)
-    correlations = None if lacking else r[np.ix_(used, used)]
-    return Columns(tuple(usable), notes, blocks, stacked[:, used], correlations, categories=categories)
+    if not np.array_equal(used, np.arange(len(owner))):
+        stacked, r = stacked[:, used], r[np.ix_(used, used)]
+    return Columns(tuple(usable), notes, blocks, stacked, None if lacking else r, categories=categories)
 
 
 def _category(column: pd.Series[str], scores: Floats) -> npt.NDArray[np.intp] | None:
@@ -213,13 +219,15 @@ def _indicators(column: pd.Series[str], name: str, notes: list[str]) -> Floats:
 
 
 def _standard(values: Floats) -> Floats:
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    scale = np.abs(values).max(axis=0, where=known, initial=0)
+    known: npt.NDArray[np.bool_] | bool = ~np.isnan(values)
+    count = np.maximum(np.sum(known, axis=0), 1)
+    known = True if np.all(known) else known  # sums over all rows take half as long
+    scale = np.maximum(values.max(axis=0, where=known, initial=0), -values.min(axis=0, where=known, initial=0))
     values = values / np.where(scale > 0, scale, 1)  # before squaring: 1e308 must not overflow
-    values = values - values.sum(axis=0, where=known) / count
+    values -= values.sum(axis=0, where=known) / count
     spread = np.sqrt((values**2).sum(axis=0, where=known) / count)
-    return np.asarray(values / np.where(spread > 0, spread, 1))
+    values /= np.where(spread > 0, spread, 1)
+    return values
 
 
 def _redundant(r: Floats, owner: npt.NDArray[np.str_], order: list[str], notes: list[str]) -> set[str]:

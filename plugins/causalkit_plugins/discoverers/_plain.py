@@ -22,6 +22,8 @@ def plain(variables: Variables) -> Variables:
     DataError : a column of complex numbers, or of lists and the like.
     """
     changed = {}
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in variables.table.dtypes):
+        return variables
     for column in variables.columns:
         values = variables.table[column.name]
         made = _plain(values, column.name, column.kind in _WORDS)

@@ -35,8 +35,10 @@ def usable_rows(
     variables, weights = plain(variables), variables.weights
     if weights is not None and not weights.all():
         variables, weights = _only(variables, weights > 0), weights[weights > 0]
+    if missing == "pairwise":
+        return variables, _of_one(variables)
     lacking = variables.table.select_dtypes("number").isna()
-    if missing == "pairwise" or not lacking.to_numpy().any():
+    if not lacking.to_numpy().any():
         return variables, _of_one(variables)
     if missing == "refuse":
         counts = lacking.sum()
