@@ -111,9 +111,10 @@ class Variables:
         units = self.units if self.units.empty else self.units.iloc[at].reset_index(drop=True)
         return replace(self, table=self.table.iloc[at].reset_index(drop=True), units=units, weights=None)
 
-    def knowledge(self) -> Knowledge:
-        """The tiers that the columns declare."""
-        return Knowledge(tiers={c.name: c.tier for c in self.columns if c.tier is not None}, source="schema")
+    def knowledge(self, more: Knowledge | None = None) -> Knowledge:
+        """The tiers that the columns declare, under `more`; raises `ConfigError` where that contradicts them."""
+        own = Knowledge(tiers={c.name: c.tier for c in self.columns if c.tier is not None}, source="schema")
+        return own if more is None else own.merged(more)
 
 
 @dataclass(frozen=True)

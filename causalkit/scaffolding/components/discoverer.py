@@ -31,7 +31,7 @@ class SmallSets:
         self, variables: Variables, knowledge: Knowledge | None = None, *, context: Context = Context()
     ) -> CausalGraph:
         """The graph over `variables`, never against `knowledge`."""
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         known.check(variables.names)
         table = {c: v if v.dtype.kind in "biuf" else pd.factorize(v, sort=True)[0] for c, v in variables.table.items()}
         related, edges = pd.DataFrame(table).corr().fillna(0.0).to_numpy(), []

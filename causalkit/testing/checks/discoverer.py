@@ -78,7 +78,7 @@ def knowledge_is_kept(subject: Subject) -> None:
         wrong = list(graphs.against(_discover(subject, variables, given), known))
         assert not wrong, (
             f"against knowledge: {'; '.join(wrong)}; "
-            "`variables.knowledge().merged(knowledge).allows(cause, effect)` says what may be"
+            "`variables.knowledge(knowledge).allows(cause, effect)` says what may be"
         )
 
 

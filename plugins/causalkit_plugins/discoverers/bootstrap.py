@@ -92,7 +92,7 @@ class Bootstrap:
         Whatever the discoverer held raises on the whole table.
         """
         given = self._given(prior, pairs)
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         quiet = replace(context, progress=None, journal=None)
         first = self.of.discover(variables, knowledge, context=quiet.under("whole"), **given)
         sampler = Resampler.of(variables, self.reads_past)

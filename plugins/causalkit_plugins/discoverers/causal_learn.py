@@ -98,7 +98,7 @@ class CausalLearn:
 
         context.check()
         variables = variables.repeated()
-        both = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        both = variables.knowledge(knowledge)
         known = both.about(variables.names)
         table = read_table(variables, self._discrete, f"causal-learn's {self.method}", self.words == "leave-out")
         self._refuse_size(table)

@@ -82,7 +82,7 @@ class Fused:
         BudgetReached, ModelUnavailable : as the model raises them; what was answered is kept.
         """
         table = read_table(self.likelihood)
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         alone = self.data.discover(variables, knowledge, context=context.under("data"))
         split, notes = _split(variables, known, context)
         asked = pairs_to_ask(alone, split, self.beside)

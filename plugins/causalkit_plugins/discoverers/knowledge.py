@@ -35,7 +35,7 @@ class KnowledgeGraph:
         ------
         ConfigError : knowledge that contradicts itself, or names unknown columns in an edge.
         """
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         known = known.about(variables.names)
         edges = [_edge(a, b, known, "required", 1.0) for a, b in sorted(known.required)]
         if self.complete:

@@ -99,7 +99,7 @@ class Lagged:
         return CausalGraph(graph.nodes, graph.edges, graph.separations, notes, graph.opinions, graph.latent)
 
     def _about(self, variables: Variables, knowledge: Knowledge | None) -> Knowledge:
-        both = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        both = variables.knowledge(knowledge)
         return both.about(variables.names)
 
     def _unroll(self, variables: Variables, known: Knowledge) -> Unrolled:

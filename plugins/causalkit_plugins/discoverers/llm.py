@@ -103,7 +103,7 @@ class LLM:
         knowledge: Knowledge | None,
         pairs: Sequence[tuple[str, str]] | None,
     ) -> Inquiry:
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         known = known.about(variables.names)
         wording = Wording(variables, self.domain, self.others, self.values, self.reasons)
         asked = _open_pairs(variables.names, known, pairs)

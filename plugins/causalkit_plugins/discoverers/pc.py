@@ -96,5 +96,5 @@ class PC:
 
 def _about(variables: Variables, knowledge: Knowledge | None) -> Knowledge:
     """The columns' own tiers under the knowledge given; tiers of absent columns are left aside."""
-    both = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+    both = variables.knowledge(knowledge)
     return both.about(variables.names)

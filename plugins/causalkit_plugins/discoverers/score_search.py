@@ -83,7 +83,7 @@ class ScoreSearch:
             unknown(prior, variables.names)
         variables = variables.repeated()
         columns = prepare(variables, {"auto": "auto", "bdeu": "discrete", "bic": "gaussian"}[self.score])
-        known = variables.knowledge() if knowledge is None else variables.knowledge().merged(knowledge)
+        known = variables.knowledge(knowledge)
         known = known.about(variables.names)
         scores, comparable = scores_of(columns, variables, self.ess, self.local == "trees")
         weighed = self.result == "dag" or (self.result == "auto" and prior is not None)
